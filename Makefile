@@ -1,0 +1,52 @@
+# The two commands of the README: `make compare` and `make test`. Each sets up everything it needs.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The first Python that TensorFlow supports; `make PYTHON=/path/to/python compare` overrides the choice.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+
+.PHONY: help compare test lint format check-python clean
+
+help:
+	@echo "make compare  set up, then train loop and unrolled on real data and compare them"
+	@echo "make test     set up, then run the tests"
+	@echo "make lint     set up, then lint, format check and types"
+	@echo "make format   set up, then format the code"
+
+compare: $(VENV)/.installed
+	$(BIN)/kerasunroll compare
+
+test: $(VENV)/.installed-dev
+	$(BIN)/pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check-python:
+	@if ! $(or $(PYTHON),false) -c '$(SUPPORTED)' 2>/dev/null; then \
+		echo "kerasunroll needs Python 3.11, 3.12 or 3.13 (what TensorFlow supports);" \
+		"found $$($(or $(PYTHON),python3) --version 2>&1 | head -n 1). Install one, or run: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; fi
+
+$(BIN)/python: | check-python
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) dist site .mypy_cache .pytest_cache .ruff_cache

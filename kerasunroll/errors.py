@@ -1,0 +1,25 @@
+"""The exceptions a user of kerasunroll can meet.
+
+Every message says what was expected, what came, and what to do. `InputError` and its kinds are the user's to
+mend (the command line ends with status 2); `RunError` is a run that failed (status 1).
+"""
+
+
+class KerasunrollError(Exception):
+    """Base class of every error that kerasunroll raises on purpose."""
+
+
+class InputError(KerasunrollError, ValueError):
+    """What was passed in cannot be used."""
+
+
+class SettingError(InputError):
+    """An unroll setting is not one of `False`, `True` and an integer `k >= 2`."""
+
+
+class DataError(InputError):
+    """A data source is missing, malformed or too small."""
+
+
+class RunError(KerasunrollError, RuntimeError):
+    """A run started and failed."""

@@ -1,0 +1,38 @@
+"""Seconds, bytes and counts as people read them. Records and code keep plain seconds and bytes."""
+
+import math
+
+import humanize
+
+
+def format_seconds(seconds: float | None) -> str:
+    """Returns e.g. `"21.4 ms"`, `"3.20 s"` or `"2 min 5 s"`; an en dash for `None`."""
+    if seconds is None:
+        return "–"
+    if not math.isfinite(seconds):
+        return str(seconds)
+    if seconds >= 120:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest} s"
+    return str(humanize.metric(seconds, "s", precision=3))
+
+
+def format_bytes(size: float | None) -> str:
+    """Returns decimal units, e.g. `"1.5 kB"` or `"91.2 MB"`; an en dash for `None`."""
+    if size is None:
+        return "–"
+    return str(humanize.naturalsize(size))
+
+
+def format_count(count: float | None) -> str:
+    """Returns e.g. `"50,442"`; an en dash for `None`."""
+    if count is None:
+        return "–"
+    return str(humanize.intcomma(int(count)))
+
+
+def format_ratio(ratio: float | None) -> str:
+    """Returns e.g. `"1.62×"`; an en dash for `None`."""
+    if ratio is None:
+        return "–"
+    return f"{ratio:.2f}×"
