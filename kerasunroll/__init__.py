@@ -1,7 +1,7 @@
 """kerasunroll: should I unroll this recurrent network?
 
-Builds SimpleRNN, LSTM and GRU stacks in every unroll setting, proves that they compute the same, measures what
-each costs, and shows what happens inside in TensorBoard.
+Builds SimpleRNN, LSTM and GRU stacks in every unroll setting, proves that they compute the same, measures
+what each costs, and shows what happens inside in TensorBoard.
 
 Importing this package does not import TensorFlow: each public name below is loaded when it is first used.
 """

@@ -30,7 +30,7 @@ ACCEPTED_TEXT: Final = "loop, full, or k8 (also written 8) for 8 time steps per 
 
 
 def validate_setting(value: object, layer: int | None = None) -> Setting:
-    """Returns `value` as a setting, or says why it is none.
+    """Return `value` as a setting, or says why it is none.
 
     Args:
         value: Anything.
@@ -52,7 +52,7 @@ def validate_setting(value: object, layer: int | None = None) -> Setting:
 
 
 def expand_settings(unroll: object, layers: int) -> tuple[Setting, ...]:
-    """Returns one valid setting per layer.
+    """Return one valid setting per layer.
 
     Args:
         unroll: One setting for all layers, or a list or tuple with one per layer.
@@ -74,13 +74,14 @@ def expand_settings(unroll: object, layers: int) -> tuple[Setting, ...]:
         return (validate_setting(unroll),) * layers
     if len(unroll) != layers:
         raise SettingError(
-            f"Expected one unroll setting, or one for each of the {layers} layers, got {len(unroll)}: {unroll!r}."
+            f"Expected one unroll setting, or one for each of the {layers} layers, "
+            f"got {len(unroll)}: {unroll!r}."
         )
     return tuple(validate_setting(value, layer) for layer, value in enumerate(unroll, start=1))
 
 
 def parse_settings(text: str) -> Settings:
-    """Reads settings as they are written on the command line.
+    """Read settings as they are written on the command line.
 
     Args:
         text: String such as `"loop"`, `"full"`, `"k8"`, `"8"`, or `"loop,full"` with one setting per layer.
@@ -98,7 +99,7 @@ def parse_settings(text: str) -> Settings:
 
 
 def settings_name(unroll: object) -> str:
-    """Returns the short name used for runs, tags and tables; `parse_settings` reads it back.
+    """Return the short name used for runs, tags and tables; `parse_settings` reads it back.
 
     Args:
         unroll: One setting, or a list or tuple with one per layer.
@@ -115,7 +116,7 @@ def settings_name(unroll: object) -> str:
 
 
 def keras_unroll(setting: Setting, layer: str) -> bool:
-    """Returns the `unroll` argument of a Keras layer.
+    """Return the `unroll` argument of a Keras layer.
 
     Args:
         setting: `False`, `True` or an integer.

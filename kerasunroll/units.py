@@ -6,7 +6,7 @@ import humanize
 
 
 def format_seconds(seconds: float | None) -> str:
-    """Returns e.g. `"21.4 ms"`, `"3.20 s"` or `"2 min 5 s"`; an en dash for `None`."""
+    """Return e.g. `"21.4 ms"`, `"3.20 s"` or `"2 min 5 s"`; an en dash for `None`."""
     if seconds is None:
         return "–"
     if not math.isfinite(seconds):
@@ -18,21 +18,21 @@ def format_seconds(seconds: float | None) -> str:
 
 
 def format_bytes(size: float | None) -> str:
-    """Returns decimal units, e.g. `"1.5 kB"` or `"91.2 MB"`; an en dash for `None`."""
+    """Return decimal units, e.g. `"1.5 kB"` or `"91.2 MB"`; an en dash for `None`."""
     if size is None:
         return "–"
     return str(humanize.naturalsize(size))
 
 
 def format_count(count: float | None) -> str:
-    """Returns e.g. `"50,442"`; an en dash for `None`."""
+    """Return e.g. `"50,442"`; an en dash for `None`."""
     if count is None:
         return "–"
     return str(humanize.intcomma(int(count)))
 
 
 def format_ratio(ratio: float | None) -> str:
-    """Returns e.g. `"1.62×"`; an en dash for `None`."""
+    """Return e.g. `"1.62×"`; an en dash for `None`."""
     if ratio is None:
         return "–"
     return f"{ratio:.2f}×"

@@ -1,1 +1,1 @@
-
+"""Keras callbacks that log graphs, memory and gradients to TensorBoard; each works alone."""

@@ -1,1 +1,1 @@
-
+"""Sequences to train on: real ones first."""

@@ -1,1 +1,1 @@
-
+"""Model factories: the same stack in every unroll setting."""
