@@ -23,3 +23,7 @@ class DataError(InputError):
 
 class RunError(KerasunrollError, RuntimeError):
     """A run started and failed."""
+
+
+class KerasunrollWarning(UserWarning):
+    """Something works, but not as the user may believe."""

@@ -30,7 +30,7 @@ ACCEPTED_TEXT: Final = "loop, full, or k8 (also written 8) for 8 time steps per 
 
 
 def validate_setting(value: object, layer: int | None = None) -> Setting:
-    """Return `value` as a setting, or says why it is none.
+    """Return `value` as a setting, or say why it is none.
 
     Args:
         value: Anything.
@@ -74,8 +74,7 @@ def expand_settings(unroll: object, layers: int) -> tuple[Setting, ...]:
         return (validate_setting(unroll),) * layers
     if len(unroll) != layers:
         raise SettingError(
-            f"Expected one unroll setting, or one for each of the {layers} layers, "
-            f"got {len(unroll)}: {unroll!r}."
+            f"Expected one unroll setting, or one for each of the {layers} layers, got {len(unroll)}: {unroll!r}."
         )
     return tuple(validate_setting(value, layer) for layer, value in enumerate(unroll, start=1))
 
@@ -108,9 +107,11 @@ def settings_name(unroll: object) -> str:
         `"loop"`, `"full"`, `"k8"`; with unequal settings, one word per layer: `"loop,full"`.
 
     Raises:
-        SettingError: If a setting is invalid.
+        SettingError: If a setting is invalid, or there is none.
     """
     layers = len(unroll) if isinstance(unroll, list | tuple) else 1
+    if layers == 0:
+        raise SettingError(f"Expected at least one unroll setting, got {unroll!r}.")
     words = [_word(setting) for setting in expand_settings(unroll, layers)]
     return words[0] if len(set(words)) == 1 else ",".join(words)
 
@@ -140,7 +141,7 @@ def _is_one(value: object) -> bool:
 def _parse_word(word: str, layer: int | None) -> Setting:
     if word in ("loop", "full"):
         return word == "full"
-    number = re.fullmatch(r"k?(\d+)", word)
+    number = re.fullmatch(r"k?([0-9]+)", word)
     if number and int(number[1]) >= 2:
         return int(number[1])
     where = "" if layer is None else f" for layer {layer}"

@@ -1,1 +1,44 @@
-"""Model factories: the same stack in every unroll setting."""
+"""Model factories: the same stack in every unroll setting.
+
+Importing this package does not import TensorFlow, so that a `StackConfig` can be validated before anything
+slow begins: each factory is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from kerasunroll.models.config import StackConfig
+
+if TYPE_CHECKING:
+    from kerasunroll.models.factories import gru_stack, lstm_stack, recurrent_stack, simple_rnn_stack
+    from kerasunroll.models.stack import build_stack
+    from kerasunroll.models.variation import variants
+
+__all__ = [
+    "StackConfig",
+    "build_stack",
+    "gru_stack",
+    "lstm_stack",
+    "recurrent_stack",
+    "simple_rnn_stack",
+    "variants",
+]
+
+_HOMES = {
+    "build_stack": "kerasunroll.models.stack",
+    "gru_stack": "kerasunroll.models.factories",
+    "lstm_stack": "kerasunroll.models.factories",
+    "recurrent_stack": "kerasunroll.models.factories",
+    "simple_rnn_stack": "kerasunroll.models.factories",
+    "variants": "kerasunroll.models.variation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kerasunroll.models' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

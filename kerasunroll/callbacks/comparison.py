@@ -1,0 +1,52 @@
+"""The set of callbacks with which several runs compare in TensorBoard."""
+
+from pathlib import Path
+
+import keras
+
+from kerasunroll.callbacks.gradient_norm_logger import GradientNormLogger
+from kerasunroll.callbacks.graph_logger import GraphLogger
+from kerasunroll.callbacks.logger import UpdateFrequency, validate_update_freq
+from kerasunroll.callbacks.memory_logger import MemoryLogger
+from kerasunroll.callbacks.metrics_logger import MetricsLogger
+from kerasunroll.callbacks.time_logger import TimeLogger
+
+
+def comparison_callbacks(
+    log_dir: str | Path, *, update_freq: UpdateFrequency = 10, graph: bool = True, time: bool = True
+) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that log graphs, time, memory and gradient norms, and losses and metrics as Keras does.
+
+    Give each variant a folder of its own below one common folder, and open TensorBoard on the common one: the run
+    varies, the tags do not, so that the curves lie over each other.
+
+    Args:
+        log_dir: Path. The folder of the variant, for example
+            `"logs/lstm-L2-U64-T64/full"`; runs `train`, `validation` and `forward` are made in it.
+        update_freq: `"epoch"`, `"batch"` or an integer: losses, gradient norms, times and memory are logged every
+            so many training steps. Defaults to 10.
+        graph: Boolean. Whether to write the op-level graphs. Defaults to `True`.
+        time: Boolean. Whether to log how long training steps take. Defaults to `True`.
+
+    Returns:
+        A list of Keras callbacks, to be passed to `fit`.
+
+    Raises:
+        InputError: If `update_freq` is nonsense.
+
+    Example:
+    >>> for name, model in variants(lstm_stack, ["loop", "full"], input_shape=(64, 1)).items():
+    ...     model.compile("adam", "mse")
+    ...     model.fit(x, y, callbacks=comparison_callbacks(f"logs/lstm/{name}"))
+    """
+    update_freq = validate_update_freq(update_freq)
+    callbacks: list[keras.callbacks.Callback] = [
+        MetricsLogger(str(log_dir), update_freq=update_freq, profile_batch=0),
+        MemoryLogger(log_dir, update_freq),
+        GradientNormLogger(log_dir, update_freq),
+    ]
+    if time:
+        callbacks.append(TimeLogger(log_dir, update_freq))
+    if graph:
+        callbacks.append(GraphLogger(log_dir))
+    return callbacks

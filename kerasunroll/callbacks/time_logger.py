@@ -1,0 +1,86 @@
+"""The callback that logs how long training steps take."""
+
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from kerasunroll.callbacks.logger import Logger, UpdateFrequency
+from kerasunroll.callbacks.train_function import Call, TrainFunction
+
+
+class TimeLogger(Logger):
+    """Logs what the first training step and the later ones take, without what other callbacks add.
+
+    The clock runs from the call of the compiled train function until its results are there. Tags:
+
+    - `time/step_seconds`: the median duration of a training step since the last entry. Calls in which something was
+      traced (the first, and any with a new shape) are left out;
+    - `time/trace_seconds`: what it took to trace the training step in Python;
+    - `time/compile_seconds`: the rest of the first training step, beyond an ordinary one: TensorFlow's (or XLA's)
+      work on the graph.
+
+    Args:
+        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
+        update_freq: `"epoch"`, `"batch"` or an integer: every so many training steps. Defaults to `"epoch"`.
+
+    Attributes:
+        trace_seconds: Float or `None`.
+        compile_seconds: Float or `None`.
+        step_seconds: List of floats: every training step without tracing since `on_train_begin`.
+    """
+
+    def __init__(self, log_dir: str | Path, update_freq: UpdateFrequency = "epoch") -> None:
+        super().__init__(log_dir, update_freq)
+        self._reset()
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Start the watch."""
+        super().on_train_begin(logs)
+        self._reset()
+        self._function = TrainFunction.of(self.model)
+        self._function.listeners.append(self._take)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write when due."""
+        super().on_train_batch_end(batch, logs)
+        if self.is_due():
+            self._write()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Write the epoch's median."""
+        if self.update_freq == "epoch":
+            self._write()
+        self.log.flush()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Stop the watch."""
+        self._function.listeners.remove(self._take)
+        super().on_train_end(logs)
+
+    def _reset(self) -> None:
+        self.step_seconds: list[float] = []
+        self.trace_seconds: float | None = None
+        self.compile_seconds: float | None = None
+        self._first_call: Call | None = None
+        self._written = 0
+
+    def _take(self, call: Call) -> None:
+        if call.trace_seconds == 0:
+            self.step_seconds.append(call.seconds / self.model.steps_per_execution)
+        elif self._first_call is None:
+            self._first_call = call
+
+    def _write(self) -> None:
+        new = self.step_seconds[self._written :]
+        self._written = len(self.step_seconds)
+        if not new:
+            return
+        step_seconds = median(new)
+        values = {"time/step_seconds": step_seconds}
+        if self._first_call is not None and self.trace_seconds is None:
+            ordinary = step_seconds * self.model.steps_per_execution
+            self.trace_seconds = self._first_call.trace_seconds
+            self.compile_seconds = max(0.0, self._first_call.seconds - self.trace_seconds - ordinary)
+            values["time/trace_seconds"] = self.trace_seconds
+            values["time/compile_seconds"] = self.compile_seconds
+        self.log.scalars(values, self.training_step)

@@ -1,0 +1,156 @@
+"""A data source: sequences to train on, their task, and the batches made of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kerasunroll.data.checks import whole_number
+from kerasunroll.data.splits import Array
+from kerasunroll.errors import DataError
+from kerasunroll.tasks import Classification, Task
+from kerasunroll.units import format_count
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Source:
+    """Sequences for training and validation, and what is to be learned from them.
+
+    `open_source` makes one. Inputs are numbers, float32 of shape `(N, timesteps, features)`, or tokens, int32
+    of shape `(N, timesteps)`, which a network reads through an embedding.
+
+    | task | target per sequence | target per time step |
+    |---|---|---|
+    | `Classification` | int32 `(N,)` | int32 `(N, timesteps)` |
+    | `Regression` | float32 `(N, outputs)` | float32 `(N, timesteps, outputs)` |
+
+    Args:
+        name: String, such as `"digits"` or `"text:shakespeare.txt"`.
+        task: `Classification` or `Regression`.
+        seed: Integer, at least 0. Fixes the order of the training batches.
+        vocabulary: Integer or `None`. How many tokens there are; `None` for inputs that are numbers.
+        x_train: Array. The inputs to train on.
+        y_train: Array. Their targets.
+        x_validation: Array. The inputs kept for validation.
+        y_validation: Array. Their targets.
+    """
+
+    name: str
+    task: Task
+    seed: int
+    vocabulary: int | None = None
+    x_train: Array = field(repr=False)
+    y_train: Array = field(repr=False)
+    x_validation: Array = field(repr=False)
+    y_validation: Array = field(repr=False)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one sequence: `(timesteps, features)`, or `(timesteps,)` for tokens."""
+        return self.x_train.shape[1:]
+
+    @property
+    def timesteps(self) -> int:
+        """The length of a sequence."""
+        return self.input_shape[0]
+
+    @property
+    def features(self) -> int | None:
+        """The numbers in a time step; `None` for tokens."""
+        return None if self.vocabulary else self.input_shape[1]
+
+    @property
+    def return_sequences(self) -> bool:
+        """Whether there is a target at every time step, rather than one per sequence."""
+        per_sequence = 1 if isinstance(self.task, Classification) else 2
+        return self.y_train.ndim > per_sequence
+
+    def describe(self) -> str:
+        """Return the source and its shapes in one line.
+
+        Example:
+        >>> open_source("digits").describe()
+        'digits: 1,437 training and 360 validation sequences, T=64, F=1, 10 classes'
+        """
+        training, validation = format_count(len(self.x_train)), format_count(len(self.x_validation))
+        width = f"vocabulary of {format_count(self.vocabulary)}" if self.vocabulary else f"F={self.features}"
+        return (
+            f"{self.name}: {training} training and {validation} validation sequences, "
+            f"T={self.timesteps}, {width}, {self._target()}"
+        )
+
+    def train(self, batch_size: int) -> "tf.data.Dataset":
+        """Return the training batches, shuffled anew in every epoch.
+
+        The order depends on `seed` alone, not on TensorFlow's global one: each call starts the same series
+        of epochs, in any process. All batches have one shape; the sequences left over at the end of an
+        epoch are dropped from it.
+
+        Args:
+            batch_size: Integer, from 1 to the number of training sequences.
+
+        Returns:
+            A `tf.data.Dataset` of `(x, y)`; one pass over it is one epoch.
+
+        Raises:
+            DataError: If `batch_size` is not in that range.
+        """
+        batch_size = whole_number("batch_size", batch_size, at_least=1)
+        sequences = len(self.x_train)
+        if batch_size > sequences:
+            raise DataError(
+                f"batch_size={batch_size:,} is more than the {sequences:,} training sequences "
+                f"of {self.name}. Take at most {sequences:,}, or a source with more data."
+            )
+        import tensorflow as tf
+
+        batches = sequences // batch_size
+        rng = np.random.default_rng(self.seed)
+
+        def epoch() -> Iterator[Array]:
+            order = rng.permutation(sequences)[: batches * batch_size]
+            yield order.reshape(batches, batch_size)
+
+        # tf.data runs on the CPU: arrays put on a GPU would be copied back for every batch.
+        with tf.device("CPU:0"):
+            x, y = tf.constant(self.x_train), tf.constant(self.y_train)
+        # Dataset.shuffle would mix in the global seed, so the order comes from NumPy, once per epoch.
+        indices = tf.data.Dataset.from_generator(
+            epoch, output_signature=tf.TensorSpec((batches, batch_size), tf.int64)
+        ).unbatch()
+        return (
+            indices.map(lambda index: (tf.gather(x, index), tf.gather(y, index)))
+            .apply(tf.data.experimental.assert_cardinality(batches))
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
+    def validation(self, batch_size: int) -> "tf.data.Dataset":
+        """Return the validation batches, in order and complete; the last one may be smaller.
+
+        Args:
+            batch_size: Integer, at least 1.
+
+        Returns:
+            A `tf.data.Dataset` of `(x, y)`.
+
+        Raises:
+            DataError: If `batch_size` is less than 1.
+        """
+        batch_size = whole_number("batch_size", batch_size, at_least=1)
+        import tensorflow as tf
+
+        with tf.device("CPU:0"):
+            sequences = tf.data.Dataset.from_tensor_slices((self.x_validation, self.y_validation))
+        return sequences.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+    def _target(self) -> str:
+        if isinstance(self.task, Classification):
+            target = f"{format_count(self.task.classes)} classes"
+        else:
+            outputs = self.task.outputs
+            target = f"{format_count(outputs)} output{'' if outputs == 1 else 's'}"
+        return f"{target} at each time step" if self.return_sequences else target

@@ -1,0 +1,96 @@
+"""See, and change, what goes in and out of a recurrent cell whenever it is called."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
+
+import keras
+from keras import tree
+
+BEFORE: Final = "before"
+"""The point where a cell receives its states, those of time step t-1: the one point with a nested value."""
+
+Tap = Callable[[int, str, Any], Any]
+"""Called with the cell's index, the point's name and the value there; returns the value that takes its place."""
+
+
+@contextmanager
+def cells_tapped(cells: tuple[Any, ...], tap: Tap) -> Iterator[None]:
+    """Call `tap` at every point of `cells` whenever they run, until the context is left.
+
+    The points of one call, in order: `before`, `x`, for an LSTM cell `c`, the remaining states, and `output` where that
+    is none of the states.
+
+    Args:
+        cells: Tuple of cells; their index here is what `tap` is called with.
+        tap: A `Tap`. What it returns at `before` must have the structure of what it got.
+    """
+    with ExitStack() as replacements:
+        for index, cell in enumerate(cells):
+            replacements.enter_context(_cell_tapped(cell, index, tap))
+        yield
+
+
+def state_names(cell: Any, count: int) -> tuple[str, ...]:
+    """Return `("h", "c")` for an LSTM cell, `("h",)` for GRU and SimpleRNN, else `state_0`, `state_1`, ..."""
+    if isinstance(cell, keras.layers.LSTMCell) and count == 2:
+        return ("h", "c")
+    if isinstance(cell, keras.layers.SimpleRNNCell | keras.layers.GRUCell) and count == 1:
+        return ("h",)
+    return tuple(f"state_{index}" for index in range(count))
+
+
+def training_argument(cell: Any, training: Any) -> dict[str, Any]:
+    """Return `training` as Keras hands it to a cell: not at all where the cell does not take it."""
+    takes_it = isinstance(cell, keras.Layer) and cell._call_has_training_arg
+    return {"training": training} if takes_it else {}
+
+
+@contextmanager
+def replaced(instance: Any, **attributes: Any) -> Iterator[None]:
+    """Give an instance other attributes until the context is left."""
+    # Written into the instance's own dict: Keras's attribute tracking must not see it.
+    own = vars(instance)
+    previous = {name: own[name] for name in attributes if name in own}
+    own.update(attributes)
+    try:
+        yield
+    finally:
+        for name in attributes:
+            del own[name]
+        own.update(previous)
+
+
+@contextmanager
+def _cell_tapped(cell: Any, index: int, tap: Tap) -> Iterator[None]:
+    call = cell.call
+    carries: list[Any] = []
+
+    def call_tapped(inputs: Any, states: Any, *args: Any, **kwargs: Any) -> Any:
+        carries.clear()
+        before = tap(index, BEFORE, states)
+        output, after = call(tap(index, "x", inputs), before, *args, **kwargs)
+        states = tree.flatten(after)
+        tapped = [
+            state if any(state is carry for carry in carries) else tap(index, name, state)
+            for name, state in zip(state_names(cell, len(states)), states, strict=True)
+        ]
+        position = next((i for i, state in enumerate(states) if state is output), None)
+        output = tap(index, "output", output) if position is None else tapped[position]
+        return output, tree.pack_sequence_as(after, tapped)
+
+    def carry_tapped(compute: Callable[..., Any]) -> Callable[..., Any]:
+        def compute_tapped(*args: Any) -> Any:
+            carry, gate = compute(*args)
+            carries.append(tap(index, "c", carry))
+            return carries[-1], gate
+
+        return compute_tapped
+
+    replacements = {"call": call_tapped}
+    if isinstance(cell, keras.layers.LSTMCell):
+        # h_t is computed from c_t inside the cell: only in between does a tap see the use of c_t by h_t.
+        for name in ("_compute_carry_and_output", "_compute_carry_and_output_fused"):
+            replacements[name] = carry_tapped(getattr(cell, name))
+    with replaced(cell, **replacements):
+        yield

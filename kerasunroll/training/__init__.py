@@ -1,0 +1,1 @@
+"""One training run: its configuration, its model and data, and where its results go."""

@@ -1,0 +1,106 @@
+"""A training run in one validated object. Loads without TensorFlow."""
+
+from typing import Any, Final, Literal, Self, TypeAlias, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator
+
+from kerasunroll.data import Source, open_source
+from kerasunroll.errors import InputError
+from kerasunroll.models import StackConfig
+from kerasunroll.settings import Settings, settings_name
+
+Optimizer: TypeAlias = Literal["adam", "adamw", "nadam", "rmsprop", "sgd", "adagrad", "lion"]
+OPTIMIZERS: Final[tuple[str, ...]] = get_args(Optimizer)
+
+
+class TrainingConfig(BaseModel):
+    """What is trained on what, and how.
+
+    Args:
+        stack: `StackConfig`. The network; its shapes must fit the source (`for_source` sees to that).
+        source: String. The data source, as for `kerasunroll.open_source`. Defaults to `"digits"`.
+        timesteps: Integer or `None`. The length of a sequence, as for `open_source`.
+        examples: Integer or `None`. How many sequences to draw, as for `open_source`.
+        batch_size: Integer, at least 1. Defaults to 32.
+        epochs: Integer, at least 1. Defaults to 10.
+        optimizer: String. One of Keras's optimisers by its short name. Defaults to `"adam"`.
+        learning_rate: Float, positive. Defaults to 0.005.
+        clipnorm: Float, positive, or `None`. The norm to which each weight's gradient is clipped. Defaults to 1.
+        seed: Integer, at least 0. Fixes the weights, the order of the batches and dropout. Defaults to 0.
+        jit_compile: Boolean. Whether XLA compiles the training step. Defaults to `False`.
+
+    Raises:
+        InputError: If an argument is unknown or not what it should be.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+
+    stack: SerializeAsAny[StackConfig]
+    source: str = "digits"
+    timesteps: int | None = None
+    examples: int | None = None
+    batch_size: int = Field(32, ge=1)
+    epochs: int = Field(10, ge=1)
+    optimizer: Optimizer = "adam"
+    learning_rate: float = Field(0.005, gt=0, allow_inf_nan=False)
+    clipnorm: float | None = Field(1.0, gt=0, allow_inf_nan=False)
+    seed: int = Field(0, ge=0)
+    jit_compile: bool = False
+
+    def __init__(self, **options: Any) -> None:
+        try:
+            super().__init__(**options)
+        except ValidationError as error:
+            finding = error.errors()[0]
+            where = ".".join(str(part) for part in finding["loc"])
+            raise InputError(f"Invalid {where}: {finding['msg']}, got {finding['input']!r}.") from None
+
+    @field_validator("stack", mode="before")
+    @classmethod
+    def _read_stack(cls, stack: Any) -> Any:
+        return StackConfig(**stack) if isinstance(stack, dict) else stack
+
+    @classmethod
+    def for_source(
+        cls, source: Source, *, cell: str, units: tuple[int, ...], unroll: Settings = False, **options: Any
+    ) -> Self:
+        """Return the configuration of a stack that fits a data source.
+
+        Args:
+            source: The opened data source; input, embedding and head of the stack follow from it.
+            cell: String. `"simple_rnn"`, `"lstm"` or `"gru"`.
+            units: Tuple of integers, one per layer.
+            unroll: The setting.
+            **options: Other arguments of `TrainingConfig`; those of `StackConfig` that the source leaves open
+                (such as `bidirectional` or `dropout`) may be among them.
+        """
+        own = {name: options.pop(name) for name in list(options) if name in cls.model_fields}
+        stack = StackConfig(
+            cell=cell,
+            input_shape=source.input_shape,
+            units=units,
+            unroll=unroll,
+            embedding=source.vocabulary,
+            head=source.task,
+            return_sequences=source.return_sequences,
+            seed=own.get("seed", 0),
+            **options,
+        )
+        return cls(stack=stack, **own)
+
+    def with_unroll(self, unroll: Settings) -> Self:
+        """Return the same training run in another setting."""
+        return self.model_copy(update={"stack": self.stack.replace(unroll=unroll)})
+
+    def open_source(self) -> Source:
+        """Open the data source.
+
+        Raises:
+            DataError: If it is missing or malformed.
+        """
+        return open_source(self.source, timesteps=self.timesteps, examples=self.examples, seed=self.seed)
+
+    @property
+    def setting(self) -> str:
+        """The short name of the setting: `loop`, `full`, `k8`, or one per layer."""
+        return settings_name(self.stack.unroll)

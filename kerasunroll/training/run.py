@@ -1,0 +1,100 @@
+"""One training run with everything logged: what `kerasunroll train` and `kerasunroll compare` do per variant."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from kerasunroll.callbacks import MemoryLogger, comparison_callbacks
+from kerasunroll.callbacks.event_log import EventLog
+from kerasunroll.training.config import TrainingConfig
+from kerasunroll.training.session import Session, prepare
+
+MODEL_FILE = "model.keras"
+OUTPUTS_FILE = "outputs.npz"
+
+PROBED = 64
+"""Validation sequences whose outputs are kept, to compare the settings."""
+
+
+def train(
+    config: TrainingConfig,
+    folder: str | Path,
+    *,
+    figures: Mapping[str, float] | None = None,
+    on_begin: Callable[[], None] = lambda: None,
+    on_training_step: Callable[[int, int], None] = lambda done, of: None,  # noqa: ARG005
+) -> dict[str, Any]:
+    """Train a variant; write event files, the model, and its outputs before and after into `folder`.
+
+    Args:
+        config: `TrainingConfig`.
+        folder: Path. The run's folder; `train`, `validation` and `forward` in it are TensorBoard's runs.
+        figures: Mapping from TensorBoard tag to a number measured before, logged with this run. When given, this run's
+            own times are not logged: it may share the machine with others.
+        on_begin: Called when model and data are ready.
+        on_training_step: Called now and then with the training steps done and their total.
+
+    Returns:
+        A dict of JSON values: `history` (a list per loss and metric, one entry an epoch), `metric` (its name),
+        `tensor_peak_bytes` (of a training step; `None` where TensorFlow cannot tell), `fit_seconds`.
+    """
+    folder = Path(folder)
+    session = prepare(config)
+    outputs = [_outputs(session)]
+    callbacks = comparison_callbacks(folder, time=figures is None)
+    on_begin()
+    start = time.perf_counter()
+    history = session.model.fit(
+        session.source.train(config.batch_size),
+        validation_data=session.source.validation(config.batch_size),
+        epochs=config.epochs,
+        verbose=0,
+        callbacks=[*callbacks, _Progress(on_training_step)],
+    ).history
+    fit_seconds = time.perf_counter() - start
+    outputs.append(_outputs(session))
+    _log(figures or {}, folder)
+    session.model.save(folder / MODEL_FILE)
+    np.savez(folder / OUTPUTS_FILE, before=outputs[0], after=outputs[1])
+    return {
+        "history": history,
+        "metric": session.metric,
+        "tensor_peak_bytes": next(each.peak_bytes for each in callbacks if isinstance(each, MemoryLogger)),
+        "fit_seconds": fit_seconds,
+    }
+
+
+def _outputs(session: Session) -> npt.NDArray[np.floating[Any]]:
+    return np.asarray(session.model.predict_on_batch(session.source.x_validation[:PROBED]))
+
+
+def _log(figures: Mapping[str, float], folder: Path) -> None:
+    log = EventLog(folder / "train")
+    if figures:
+        log.scalars(figures, step=0)
+    log.close()
+
+
+class _Progress(keras.callbacks.Callback):
+    """Tells how many training steps of the whole run are done, a few times a second."""
+
+    def __init__(self, tell: Callable[[int, int], None], seconds_between: float = 0.2) -> None:
+        super().__init__()
+        self._tell = tell
+        self._seconds_between = seconds_between
+        self._told = 0.0
+        self._done_before = 0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        if time.monotonic() - self._told >= self._seconds_between:
+            self._told = time.monotonic()
+            self._tell(self._done_before + batch + 1, self.params["epochs"] * self.params["steps"])
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        self._done_before = (epoch + 1) * self.params["steps"]
+        self._tell(self._done_before, self.params["epochs"] * self.params["steps"])

@@ -1,0 +1,60 @@
+"""What all tests share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# As a user's script would have it: read by TensorFlow when it is imported, which is later than this.
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["TF_CPU_ALLOCATOR_USE_BFC"] = "true"
+
+
+class Events:
+    """What TensorBoard would show of one run."""
+
+    def __init__(self, run: Path) -> None:
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        self._events = EventAccumulator(str(run), size_guidance={"tensors": 0})
+        self._events.Reload()
+
+    @property
+    def tags(self) -> set[str]:
+        return set(self._events.Tags()["tensors"])
+
+    def scalars(self, tag: str) -> dict[int, float]:
+        """Training step (or epoch) to value."""
+        from tensorboard.util.tensor_util import make_ndarray
+
+        values = [(event.step, make_ndarray(event.tensor_proto).item()) for event in self._events.Tensors(tag)]
+        assert len(values) == len(dict(values)), f"{tag} is written twice for a step: {values}"
+        return dict(values)
+
+    def text(self, tag: str) -> str:
+        return self._events.Tensors(tag)[-1].tensor_proto.string_val[0].decode()
+
+    def png(self, tag: str) -> bytes:
+        return self._events.Tensors(tag)[-1].tensor_proto.string_val[2]
+
+    def node_names(self) -> list[str]:
+        return [node.name for node in self._events.Graph().node]
+
+    def graph(self):
+        return self._events.Graph()
+
+
+@pytest.fixture
+def events() -> type[Events]:
+    return Events
+
+
+@pytest.fixture
+def global_policy() -> Iterator[None]:
+    """Put Keras's global dtype policy back after the test."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    yield
+    keras.config.set_dtype_policy(before)
