@@ -99,13 +99,8 @@ class Source:
         Raises:
             DataError: If `batch_size` is not in that range.
         """
-        batch_size = whole_number("batch_size", batch_size, at_least=1)
+        batch_size = self.check_batch_size(batch_size)
         sequences = len(self.x_train)
-        if batch_size > sequences:
-            raise DataError(
-                f"batch_size={batch_size:,} is more than the {sequences:,} training sequences "
-                f"of {self.name}. Take at most {sequences:,}, or a source with more data."
-            )
         import tensorflow as tf
 
         batches = sequences // batch_size
@@ -127,6 +122,21 @@ class Source:
             .apply(tf.data.experimental.assert_cardinality(batches))
             .prefetch(tf.data.AUTOTUNE)
         )
+
+    def check_batch_size(self, batch_size: int) -> int:
+        """Return `batch_size` if `train` can make batches of that size.
+
+        Raises:
+            DataError: If it is less than 1 or more than the number of training sequences.
+        """
+        batch_size = whole_number("batch_size", batch_size, at_least=1)
+        sequences = len(self.x_train)
+        if batch_size > sequences:
+            raise DataError(
+                f"batch_size={batch_size:,} is more than the {sequences:,} training sequences of {self.name}. "
+                f"Take at most {sequences:,}, or a source with more data."
+            )
+        return batch_size
 
     def validation(self, batch_size: int) -> "tf.data.Dataset":
         """Return the validation batches, in order and complete; the last one may be smaller.

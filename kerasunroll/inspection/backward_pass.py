@@ -113,7 +113,7 @@ class BackwardPass:
         """Return the loss, what was kept per run of a cell, and the layers that the loss does not depend on."""
         batch = as_batch(self._model, x, y, sample_weight)
         with unchanged(self._model):
-            loss, scale, layers = self._run(*batch)
+            loss, scale, layers = self._run.get_concrete_function(*batch)(*batch)
         layers = [
             StateGradients(
                 layer=name,

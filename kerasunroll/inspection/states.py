@@ -92,7 +92,7 @@ class StateProbe:
         """Return the states for the inputs `x`, as `hidden_states` does."""
         x, _, _ = as_batch(self._model, x)
         with unchanged(self._model):
-            layers = tf.nest.map_structure(lambda tensor: tensor.numpy(), self._run(x))
+            layers = tf.nest.map_structure(lambda tensor: tensor.numpy(), self._run.get_concrete_function(x)(x))
         return {name: _layer_states(name, self._backwards[name], **values) for name, values in layers.items()}
 
     def _forward(self, x: Any) -> dict[str, Any]:

@@ -102,9 +102,10 @@ class _TappedLoop:
         self.calls = 0
 
     def __call__(self, sequences: Any, initial_state: Any, mask: Any, training: Any = False) -> Any:
-        self._check_place(sequences)
+        self._check_graph()
         self.calls += 1
         initial = initial_state if tree.is_nested(initial_state) else [initial_state]
+        initial = tree.map_structure(tf.convert_to_tensor, initial)  # a stateful layer hands over its variables
         mask = mask[0] if tree.is_nested(mask) else mask
         arguments = training_argument(self.layer.cell, training)
 
@@ -216,17 +217,12 @@ class _TappedLoop:
             )
         return runs
 
-    def _check_place(self, sequences: Any) -> None:
+    def _check_graph(self) -> None:
         if _current_graph() is not self.graph:
             raise InputError(
                 f"Recurrent layer '{self.recurrent.name}' runs inside a graph of its own (a tf.function, tf.cond, "
                 "tf.while_loop or map inside the model), which cannot be observed from outside. Call the layer "
                 "directly in the model's call; with `tapped`, enter it inside the function that is traced."
-            )
-        if sequences.shape[1] == 0:
-            raise InputError(
-                f"Recurrent layer '{self.recurrent.name}' received a sequence of shape {tuple(sequences.shape)}: "
-                "expected at least one time step."
             )
 
 

@@ -33,6 +33,8 @@ HARMLESS = re.compile(r"TF_CPP_.*LOG.*|TF_CPP_VMODULE|TF_CPU_ALLOCATOR_USE_BFC|K
 `TF_CPU_ALLOCATOR_USE_BFC` is set where tensor bytes are counted; times are never taken in that pass.
 """
 
+CPU_QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")
+
 MEMORY_TOLERANCE = 0.02
 """A machine's memory as the kernel tells it changes a little from boot to boot."""
 
@@ -115,7 +117,7 @@ def _comparable_facts(facts: Environment) -> dict[str, Any]:
         "cpu": facts.cpu,
         "physical cores": facts.physical_cores,
         "logical cores": facts.logical_cores,
-        "usable cores": facts.usable_cores,
+        "usable cores": f"{facts.usable_cores:g}",
         "memory": f"{facts.memory_bytes} bytes",
         "system": facts.system,
         "machine": facts.machine,
@@ -144,7 +146,7 @@ def _usable_cores() -> float:
 def _cpu_quota() -> float:
     """Return the cores that a container may use, infinity without a limit: `cpu.max` of cgroup v2."""
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        quota, period = CPU_QUOTA_FILE.read_text().split()
         return int(quota) / int(period)
     except (OSError, ValueError):  # no such file, or "max"
         return float("inf")

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -115,6 +116,7 @@ class Worker:
         self._on_phase = on_phase
         self._failure: WorkerError | None = None
         self._ended = False
+        self._lock = threading.RLock()
         self._waited = 0.0
         self._link = Link()
         self._process = self._start(module, env or {})
@@ -142,7 +144,9 @@ class Worker:
 
         Never waits: what the pipe does not take at once goes out while the coordinator receives.
         """
-        self._link.send(message)
+        with self._lock:
+            if not self._ended:
+                self._link.send(message)
         self._waited = 0.0
 
     def receive(self, timeout: float | None = None) -> dict[str, Any]:
@@ -170,26 +174,21 @@ class Worker:
             yield message
 
     def stop(self, grace: float = 5.0) -> None:
-        """Tell the worker that no command will follow, give it `grace` seconds to finish, then kill it."""
-        if not self._ended:
-            self._link.end_commands()
-            self._wait(grace)
-            self.kill()
+        """Tell the worker that no command will follow, give it `grace` seconds to finish, then end it."""
+        with self._lock:
+            if not self._ended:
+                self._link.end_commands()
+        self._wait(grace)
+        self._end()
 
     def kill(self) -> None:
-        """End the worker and its children: SIGTERM to the group, and half a second later SIGKILL."""
-        if self._ended:
-            return
-        children = self._memory.descendants()
-        self._signal_group(signal.SIGTERM)
-        self._wait(0.5)
-        self._signal_group(signal.SIGKILL)
-        for child in children:  # those that left the group
-            with contextlib.suppress(psutil.Error):
-                child.kill()
-        self._process.wait()
-        self._link.close()
-        self._ended = True
+        """End the worker and its children now. Another thread may do so while one is receiving.
+
+        Whoever receives from it gets the outcome `interrupted`.
+        """
+        with self._lock:
+            if not self._ended:
+                self._fail(Outcome.INTERRUPTED, "the coordinator ended it")
 
     def _start(self, module: str, env: Mapping[str, str | None]) -> subprocess.Popen[bytes]:
         commands, messages, _ = self._link.worker_fds
@@ -220,10 +219,10 @@ class Worker:
 
     def _next(self, timeout: float | None) -> dict[str, Any] | None:
         """Return the next message, or `None` once the worker has finished."""
-        if self._failure:
-            raise self._failure
         started = time.monotonic()
         while True:
+            if self._failure:
+                raise self._failure
             while (line := self._link.take_line()) is not None:
                 if (message := self._understand(line)) is not None:
                     return message
@@ -238,11 +237,12 @@ class Worker:
     def _exchange(self, seconds: float) -> bool:
         """Move messages both ways, waiting at most `seconds`; returns whether any came."""
         before = time.monotonic()
-        if self._link.closed:
-            self._wait(seconds)
-            came = False
-        else:
-            came = self._link.exchange(seconds)
+        came = False
+        with self._lock:
+            if self._link.closed or self._ended:
+                self._wait(seconds)
+            else:
+                came = self._link.exchange(seconds)
         self._waited += time.monotonic() - before
         return came
 
@@ -281,7 +281,7 @@ class Worker:
     def _conclude(self) -> None:
         """Take note of a worker that ended by itself."""
         status = self._process.returncode
-        self.kill()  # its children
+        self._end()  # its children
         if self._link.remainder:
             cause = f"it ended in the middle of a message: {_quote(self._link.remainder)}"
             raise self._fail(Outcome.CRASHED, cause + self._log_tail())
@@ -289,10 +289,26 @@ class Worker:
             raise self._fail(Outcome.CRASHED, _describe(status) + self._log_tail())
 
     def _fail(self, outcome: Outcome, cause: str) -> WorkerError:
-        self.kill()
+        self._end()
         whole = cause.encode(errors="replace").decode()  # a lone surrogate could not be recorded
         self._failure = WorkerError(outcome, whole, self.phase)
         return self._failure
+
+    def _end(self) -> None:
+        """End the worker and its children: SIGTERM to the group, and half a second later SIGKILL."""
+        with self._lock:
+            if self._ended:
+                return
+            children = self._memory.descendants()
+            self._signal_group(signal.SIGTERM)
+            self._wait(0.5)
+            self._signal_group(signal.SIGKILL)
+            for child in children:  # those that left the group
+                with contextlib.suppress(psutil.Error):
+                    child.kill()
+            self._process.wait()
+            self._link.close()
+            self._ended = True
 
     def _wait(self, seconds: float) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):

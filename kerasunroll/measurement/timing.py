@@ -34,7 +34,7 @@ class Timing:
     def first_training_step(self) -> dict[str, float]:
         """Have `fit` trace, compile and do the first training step; return what that took and what it made."""
         # fit builds metrics and optimiser before it calls the train function, as in a user's script.
-        self._model.fit(self._batch, verbose=0, callbacks=[self._watch])
+        self._model.fit(self._batch, shuffle=False, verbose=0, callbacks=[self._watch])
         first = self._watch.calls[0]
         census = graph_census(self._watch.graph)
         self._iterator = iter(self._batch.repeat())

@@ -217,7 +217,7 @@ class StackConfig(BaseModel):
                 "Invalid mask_value: with embedding only index 0 can be masked (mask_value=0), "
                 f"got {self.mask_value!r}."
             )
-        if self.timesteps is None and True in [setting is True for setting in self.settings]:
+        if self.timesteps is None and any(setting is True for setting in self.settings):
             raise InputError(
                 f"Cannot unroll an unknown time dimension: got input_shape={self.input_shape!r} with "
                 f"unroll={self.unroll!r}. Give the number of time steps, such as input_shape="

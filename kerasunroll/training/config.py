@@ -7,7 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationErr
 from kerasunroll.data import Source, open_source
 from kerasunroll.errors import InputError
 from kerasunroll.models import StackConfig
-from kerasunroll.settings import Settings, settings_name
+from kerasunroll.settings import Settings, keras_unroll, settings_name
+
+MODEL_FILE: Final = "model.keras"
+"""The trained model in the folder of its run."""
 
 Optimizer: TypeAlias = Literal["adam", "adamw", "nadam", "rmsprop", "sgd", "adagrad", "lion"]
 OPTIMIZERS: Final[tuple[str, ...]] = get_args(Optimizer)
@@ -62,7 +65,7 @@ class TrainingConfig(BaseModel):
 
     @classmethod
     def for_source(
-        cls, source: Source, *, cell: str, units: tuple[int, ...], unroll: Settings = False, **options: Any
+        cls, source: Source, /, *, cell: str, units: tuple[int, ...], unroll: Settings = False, **options: Any
     ) -> Self:
         """Return the configuration of a stack that fits a data source.
 
@@ -99,6 +102,17 @@ class TrainingConfig(BaseModel):
             DataError: If it is missing or malformed.
         """
         return open_source(self.source, timesteps=self.timesteps, examples=self.examples, seed=self.seed)
+
+    def check(self, source: Source) -> None:
+        """Say early, before a process is started, what would fail later.
+
+        Raises:
+            SettingError: If Keras's layers cannot run a setting.
+            DataError: If a batch is larger than the training data.
+        """
+        for number, setting in enumerate(self.stack.settings, start=1):
+            keras_unroll(setting, f"{self.stack.cell}_{number}")
+        source.check_batch_size(self.batch_size)
 
     @property
     def setting(self) -> str:

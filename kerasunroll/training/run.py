@@ -11,10 +11,9 @@ import numpy.typing as npt
 
 from kerasunroll.callbacks import MemoryLogger, comparison_callbacks
 from kerasunroll.callbacks.event_log import EventLog
-from kerasunroll.training.config import TrainingConfig
+from kerasunroll.training.config import MODEL_FILE, TrainingConfig
 from kerasunroll.training.session import Session, prepare
 
-MODEL_FILE = "model.keras"
 OUTPUTS_FILE = "outputs.npz"
 
 PROBED = 64
@@ -52,6 +51,7 @@ def train(
     history = session.model.fit(
         session.source.train(config.batch_size),
         validation_data=session.source.validation(config.batch_size),
+        shuffle=False,  # the source has shuffled them
         epochs=config.epochs,
         verbose=0,
         callbacks=[*callbacks, _Progress(on_training_step)],

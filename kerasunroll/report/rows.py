@@ -1,0 +1,90 @@
+"""What a comparison found, as rows: one per variant, with its differences to the loop. No TensorFlow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasunroll.measurement.comparison import Measured
+from kerasunroll.measurement.records import Outcome, Record
+
+LOOP = "loop"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant.
+
+    Args:
+        group: String. The stack; rows of one group are compared with each other.
+        setting: String. The short name of the setting.
+        figures: Dict from name to number: times in seconds, memory in bytes. What was not measured is absent.
+        path: String or `None`. What really ran.
+        problems: Tuple of strings. What ended otherwise than `done`, and why.
+    """
+
+    group: str
+    setting: str
+    figures: dict[str, float]
+    path: str | None
+    problems: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the row as JSON values."""
+        return {
+            "group": self.group,
+            "setting": self.setting,
+            "path": self.path,
+            "figures": self.figures,
+            "problems": list(self.problems),
+        }
+
+
+def comparison_rows(measured: Sequence[Measured]) -> list[Row]:
+    """Return one row per variant, in the same order.
+
+    The differences to the loop (to the first setting, where there is no loop) are the largest absolute ones between
+    the networks' outputs for the same validation sequences, before and after training.
+    """
+    rows = []
+    for _, group in groupby(measured, key=lambda each: each.variant.group):
+        variants = list(group)
+        baseline = next((each for each in variants if each.variant.setting == LOOP), variants[0])
+        rows += [_row(each, baseline) for each in variants]
+    return rows
+
+
+def _row(measured: Measured, baseline: Measured) -> Row:
+    figures = {**measured.timing.figures, **measured.training.figures}
+    if measured is not baseline:
+        figures |= _differences(measured.variant.folder, baseline.variant.folder)
+    return Row(
+        group=measured.variant.group,
+        setting=measured.variant.setting,
+        figures=figures,
+        path=measured.timing.path,
+        problems=tuple(_problem(record) for record in (measured.timing, measured.training) if not _is_done(record)),
+    )
+
+
+def _differences(folder: Path, baseline: Path) -> dict[str, float]:
+    try:
+        ours, theirs = (np.load(run / "outputs.npz") for run in (folder, baseline))
+    except FileNotFoundError:  # one of the two did not finish its training, and its record says so
+        return {}
+    return {
+        f"largest_difference_{when}": float(np.max(np.abs(ours[when].astype(float) - theirs[when].astype(float))))
+        for when in ("before", "after")
+    }
+
+
+def _is_done(record: Record) -> bool:
+    return record.outcome is Outcome.DONE
+
+
+def _problem(record: Record) -> str:
+    what = record.configuration["measurement"]
+    return f"{what}: {record.outcome} in phase {record.phase}: {record.cause}"
