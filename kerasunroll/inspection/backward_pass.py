@@ -141,9 +141,10 @@ class BackwardPass:
         layers = {}
         for run, found in zip(runs, gradients, strict=True):
             if _depends(found):
+                everywhere = tf.ones(tf.shape(run.zeros["x"])[:2], tf.bool)
                 points = {name: _zeros_if_none(value, run.zeros[name]) for name, value in found.items()}
                 layers[run.name] = {
-                    "unmasked": tf.ones_like(run.zeros["x"][..., 0], tf.bool) if run.mask is None else run.mask,
+                    "unmasked": everywhere if run.mask is None else run.mask,
                     "points": {name: self._keep(value) for name, value in points.items()},
                     "weights": weight_terms(run, points, self._keep_term) if self._weights else {},
                 }

@@ -33,11 +33,16 @@ def cells_tapped(cells: tuple[Any, ...], tap: Tap) -> Iterator[None]:
 
 def state_names(cell: Any, count: int) -> tuple[str, ...]:
     """Return `("h", "c")` for an LSTM cell, `("h",)` for GRU and SimpleRNN, else `state_0`, `state_1`, ..."""
-    if isinstance(cell, keras.layers.LSTMCell) and count == 2:
+    if calls_like(cell, keras.layers.LSTMCell):
         return ("h", "c")
-    if isinstance(cell, keras.layers.SimpleRNNCell | keras.layers.GRUCell) and count == 1:
+    if calls_like(cell, keras.layers.SimpleRNNCell) or calls_like(cell, keras.layers.GRUCell):
         return ("h",)
     return tuple(f"state_{index}" for index in range(count))
+
+
+def calls_like(cell: Any, kind: Any) -> bool:
+    """Return whether a cell computes what cells of class `kind` compute: a subclass may have a `call` of its own."""
+    return isinstance(cell, kind) and type(cell).call is kind.call
 
 
 def training_argument(cell: Any, training: Any) -> dict[str, Any]:
@@ -88,7 +93,7 @@ def _cell_tapped(cell: Any, index: int, tap: Tap) -> Iterator[None]:
         return compute_tapped
 
     replacements = {"call": call_tapped}
-    if isinstance(cell, keras.layers.LSTMCell):
+    if calls_like(cell, keras.layers.LSTMCell):
         # h_t is computed from c_t inside the cell: only in between does a tap see the use of c_t by h_t.
         for name in ("_compute_carry_and_output", "_compute_carry_and_output_fused"):
             replacements[name] = carry_tapped(getattr(cell, name))

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasunroll.inspection.cells import calls_like
+
 
 def gate_activations(cell: Any, x: Any, before: list[Any]) -> dict[str, Any]:
     """Return the gates of a cell, for all time steps at once and as in inference: without dropout.
@@ -20,15 +22,11 @@ def gate_activations(cell: Any, x: Any, before: list[Any]) -> dict[str, Any]:
         `keras.layers.GRUCell`: `update_gate`, `reset_gate`, `candidate`, with
         h_t = update_gate * h_{t-1} + (1 - update_gate) * candidate. For other cells: empty.
     """
-    if _calls_like(cell, keras.layers.LSTMCell):
+    if calls_like(cell, keras.layers.LSTMCell):
         return _lstm_gates(cell, x, before[0])
-    if _calls_like(cell, keras.layers.GRUCell):
+    if calls_like(cell, keras.layers.GRUCell):
         return _gru_gates(cell, x, before[0])
     return {}
-
-
-def _calls_like(cell: Any, kind: Any) -> bool:
-    return isinstance(cell, kind) and type(cell).call is kind.call
 
 
 def _lstm_gates(cell: Any, x: Any, h: Any) -> dict[str, Any]:

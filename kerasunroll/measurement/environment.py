@@ -15,6 +15,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict
 
 from kerasunroll.measurement.frozen import Frozen
+from kerasunroll.units import format_bytes
 
 PACKAGES = ("kerasunroll", "keras", "tensorflow", "numpy")
 
@@ -118,11 +119,11 @@ def _comparable_facts(facts: Environment) -> dict[str, Any]:
         "physical cores": facts.physical_cores,
         "logical cores": facts.logical_cores,
         "usable cores": f"{facts.usable_cores:g}",
-        "memory": f"{facts.memory_bytes} bytes",
+        "memory": format_bytes(facts.memory_bytes),
         "system": facts.system,
         "machine": facts.machine,
         "gpus": ", ".join(facts.gpus) or "none",
-        "gpu driver": facts.gpu_driver,
+        "gpu driver": facts.gpu_driver or "none",
         **facts.versions,
         **flags,
     }

@@ -40,7 +40,8 @@ def write_whole(path: Path, text: str) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         if error.errno in NOT_WRITABLE:
-            raise InputError(f"Cannot write to folder '{path.parent}': {error.strerror}. Choose another.") from error
+            reason = "It is a file" if isinstance(error, FileExistsError) else error.strerror
+            raise InputError(f"Cannot write to folder '{path.parent}': {reason}. Choose another.") from error
         raise RunError(
             f"Could not write '{path}': {error.strerror}. Nothing half-written is left; what was written before "
             "is whole. Make room, then run the same command again."

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 Value = TypeVar("Value")
 
@@ -19,7 +19,7 @@ def freeze(value: Any) -> Any:
 
 
 def thaw(value: Any) -> Any:
-    """Return what `freeze` froze as plain dicts and lists."""
+    """Return what `freeze` froze as plain dicts and lists, as pydantic and JSON know them."""
     if isinstance(value, Mapping):
         return {name: thaw(inner) for name, inner in value.items()}
     if isinstance(value, tuple):
@@ -27,5 +27,5 @@ def thaw(value: Any) -> Any:
     return value
 
 
-Frozen = Annotated[Mapping[str, Value], AfterValidator(freeze), PlainSerializer(thaw)]
+Frozen = Annotated[Mapping[str, Value], BeforeValidator(thaw), AfterValidator(freeze), PlainSerializer(thaw)]
 """`Frozen[float]` is the type of a field that maps strings to floats and is read-only, however deep."""

@@ -1,10 +1,11 @@
 """Resident bytes of a process and everything it started."""
 
+import contextlib
 import time
 
 import psutil
 
-TREE_SECONDS = 1.0
+LOOK_SECONDS = 1.0
 """How often new children are looked for: that reads every process of the machine, unlike their bytes."""
 
 
@@ -18,29 +19,30 @@ class MemoryWatch:
 
     Attributes:
         peak_bytes: Integer. The largest sample so far.
+        descendants: Set of `psutil.Process`. Every process seen that it and its children started and that still
+            runs, also one that has cut itself loose.
     """
 
     def __init__(self, pid: int) -> None:
         self.peak_bytes = 0
+        self.descendants: set[psutil.Process] = set()
         self._process = psutil.Process(pid)
-        self._children: list[psutil.Process] = []
-        self._tree_seen = time.monotonic()
+        self._looked = time.monotonic()
 
     def sample(self) -> int:
         """Return the resident bytes at this moment; 0 once the process is gone."""
-        if time.monotonic() - self._tree_seen >= TREE_SECONDS:
-            self._children = self.descendants()
-            self._tree_seen = time.monotonic()
-        total = sum(_resident(process) for process in (self._process, *self._children))
+        if time.monotonic() - self._looked >= LOOK_SECONDS:
+            self.look()
+        total = sum(_resident(process) for process in (self._process, *self.descendants))
         self.peak_bytes = max(self.peak_bytes, total)
         return total
 
-    def descendants(self) -> list[psutil.Process]:
-        """Return the processes that it and its children started and that are still theirs."""
-        try:
-            return self._process.children(recursive=True)
-        except psutil.Error:
-            return []
+    def look(self) -> None:
+        """Look for new descendants now."""
+        self.descendants = {process for process in self.descendants if process.is_running()}
+        with contextlib.suppress(psutil.Error):
+            self.descendants.update(self._process.children(recursive=True))
+        self._looked = time.monotonic()
 
 
 def _resident(process: psutil.Process) -> int:

@@ -177,6 +177,7 @@ class Worker:
         """Tell the worker that no command will follow, give it `grace` seconds to finish, then end it."""
         with self._lock:
             if not self._ended:
+                self._memory.look()  # once the worker has gone, its children are nobody's
                 self._link.end_commands()
         self._wait(grace)
         self._end()
@@ -186,16 +187,14 @@ class Worker:
 
         Whoever receives from it gets the outcome `interrupted`.
         """
-        with self._lock:
-            if not self._ended:
-                self._fail(Outcome.INTERRUPTED, "the coordinator ended it")
+        if not self._ended:
+            self._fail(Outcome.INTERRUPTED, "the coordinator ended it")
 
     def _start(self, module: str, env: Mapping[str, str | None]) -> subprocess.Popen[bytes]:
         commands, messages, _ = self._link.worker_fds
         variables = {
             **os.environ,
             "PYTHONUNBUFFERED": "1",  # the log's last lines must be there when the worker is killed
-            "PYTHONFAULTHANDLER": "1",
             **env,
             CHANNEL_VARIABLE: f"{commands},{messages}",
         }
@@ -289,9 +288,11 @@ class Worker:
             raise self._fail(Outcome.CRASHED, _describe(status) + self._log_tail())
 
     def _fail(self, outcome: Outcome, cause: str) -> WorkerError:
+        """Note how the worker failed, if nothing is noted yet, and end it."""
+        if self._failure is None:
+            whole = cause.encode(errors="replace").decode()  # a lone surrogate could not be recorded
+            self._failure = WorkerError(outcome, whole, self.phase)
         self._end()
-        whole = cause.encode(errors="replace").decode()  # a lone surrogate could not be recorded
-        self._failure = WorkerError(outcome, whole, self.phase)
         return self._failure
 
     def _end(self) -> None:
@@ -299,11 +300,11 @@ class Worker:
         with self._lock:
             if self._ended:
                 return
-            children = self._memory.descendants()
+            self._memory.look()
             self._signal_group(signal.SIGTERM)
             self._wait(0.5)
             self._signal_group(signal.SIGKILL)
-            for child in children:  # those that left the group
+            for child in self._memory.descendants:  # those that left the group
                 with contextlib.suppress(psutil.Error):
                     child.kill()
             self._process.wait()

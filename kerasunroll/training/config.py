@@ -27,7 +27,7 @@ class TrainingConfig(BaseModel):
         batch_size: Integer, at least 1. Defaults to 32.
         epochs: Integer, at least 1. Defaults to 10.
         optimizer: String. One of Keras's optimisers by its short name. Defaults to `"adam"`.
-        learning_rate: Float, positive. Defaults to 0.005.
+        learning_rate: Float, positive. Defaults to 0.001.
         clipnorm: Float, positive, or `None`. The norm to which each weight's gradient is clipped. Defaults to 1.
         seed: Integer, at least 0. Fixes the weights, the order of the batches and dropout. Defaults to 0.
         jit_compile: Boolean. Whether XLA compiles the training step. Defaults to `False`.
@@ -45,7 +45,7 @@ class TrainingConfig(BaseModel):
     batch_size: int = Field(32, ge=1)
     epochs: int = Field(10, ge=1)
     optimizer: Optimizer = "adam"
-    learning_rate: float = Field(0.005, gt=0, allow_inf_nan=False)
+    learning_rate: float = Field(0.001, gt=0, allow_inf_nan=False)
     clipnorm: float | None = Field(1.0, gt=0, allow_inf_nan=False)
     seed: int = Field(0, ge=0)
     jit_compile: bool = False

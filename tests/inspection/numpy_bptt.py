@@ -1,7 +1,7 @@
 """Backpropagation through time by hand, in NumPy: the oracle that the taps are held against.
 
-One layer at a time, (B, T, F) in, (B, T, U) out. `mask` is (B, T), False where a time step is skipped. `nudge` is a dict
-from `(quantity, t)` to an array (B, U) that is added to h_t or c_t: what finite differences need.
+One layer at a time, (B, T, F) in, (B, T, U) out. `mask` is (B, T), False where a time step is skipped. `nudge` is a
+dict from `(quantity, t)` to an array (B, U) that is added to h_t or c_t: what finite differences need.
 """
 
 from dataclasses import dataclass, field

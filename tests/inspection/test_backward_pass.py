@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import numpy_bptt
 import pytest
+import tensorflow as tf
 
 from kerasunroll.inspection import state_gradients
 
@@ -237,6 +238,32 @@ def test_a_custom_cell_whose_output_is_no_state(unroll):
     np.testing.assert_allclose(terms, np.einsum("btf,btu->tfu", x, d_sum), atol=1e-12)
 
 
+@keras.saving.register_keras_serializable("tests")
+class ClippedCell(keras.layers.LSTMCell):
+    """Hands over a carry that is not the one its h was computed from."""
+
+    def call(self, x, states, training=False):
+        h, (_, c) = super().call(x, states, training=training)
+        return h, [h, 0.9 * c]
+
+
+@pytest.mark.usefixtures("double")
+def test_an_lstm_cell_with_a_call_of_its_own_is_a_custom_cell():
+    model = keras.Sequential([keras.Input((T, F)), keras.layers.RNN(ClippedCell(U), name="rnn"), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    x, y, _ = data()
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(y=y, y_pred=model(x))
+    expected = tape.gradient(loss, model.trainable_weights)
+
+    found = state_gradients(model, x, y, weights=True)["rnn"]
+
+    assert set(found.points) == {"x", "state_0", "state_1"}
+    assert (found.points["state_1"][:, -1] == 0).all()  # it is handed to no one
+    for terms, gradient in zip(found.weights.values(), expected[:3], strict=True):
+        np.testing.assert_allclose(terms.sum(axis=0), gradient, atol=1e-12)
+
+
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("unroll", [False, True], ids=["loop", "full"])
 def test_a_layer_called_twice_has_two_entries(unroll):
@@ -311,6 +338,7 @@ def test_states_of_any_rank():
         found[unroll] = state_gradients(model, x, np.zeros((B, 5, 2)), weights=True)["conv"]
     np.testing.assert_allclose(found[True].points["state_0"][:, -1], 2 * model(x) / (B * 10), atol=1e-12)
     assert found[True].points["state_1"].shape == (B, T, 5, 2)
+    assert found[True].unmasked.shape == (B, T)
     for name in ("points", "weights"):
         for loop, full in zip(getattr(found[False], name).values(), getattr(found[True], name).values(), strict=True):
             np.testing.assert_allclose(loop, full, atol=1e-12)

@@ -79,12 +79,12 @@ def distributed():
         ),
         (
             lambda: sequential(layers.Dense(1)),
-            "Model 'mine' has no recurrent layer (no keras.layers.RNN such as LSTM, GRU or SimpleRNN): there is nothing",
+            "Model 'mine' has no recurrent layer (no keras.layers.RNN such as LSTM, GRU or SimpleRNN): there is",
         ),
         (
             distributed,
-            "Recurrent layer 'gru' is inside TimeDistributed layer 'each': Keras runs it once per outer time step, in a "
-            "map whose inside cannot be observed. Fold the outer time steps into the batch",
+            "Recurrent layer 'gru' is inside TimeDistributed layer 'each': Keras runs it once per outer time step, in "
+            "a map whose inside cannot be observed. Fold the outer time steps into the batch",
         ),
         (
             rematerialised,

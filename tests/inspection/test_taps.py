@@ -99,13 +99,13 @@ class Chunked(layers.SimpleRNN):
 
     runs = 0
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def inner_loop(self, sequences, initial_state, **_):
         def step(x, states):
-            return self.cell(x, states, training=training)
+            return self.cell(x, states)
 
         return self.run_through_time(step, sequences, initial_state)
 
-    def run_through_time(self, step, inputs, initial_states, **arguments):
+    def run_through_time(self, step, inputs, initial_states, **_):
         type(self).runs += 1
         first = keras.tree.map_structure(lambda values: values[:, : T - 1], inputs)
         last = keras.tree.map_structure(lambda values: values[:, T - 1 :], inputs)
@@ -154,10 +154,10 @@ def test_a_cell_that_does_its_work_elsewhere_is_refused():
     class Cell:
         state_size, compute_dtype = U, "float32"
 
-        def __call__(self, x, states):
+        def __call__(self, _, states):
             return states[0] + 1, [states[0] + 1]
 
-        def call(self, x, states):
+        def call(self, *_):
             raise AssertionError
 
     model = keras.Sequential([keras.Input((T, F)), layers.RNN(Cell(), name="rnn")])
