@@ -11,15 +11,23 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
 
+import numpy as np
+
 from kerasunroll.measurement.environment import environment
 from kerasunroll.measurement.processes import Limits, Worker, WorkerError
 from kerasunroll.measurement.progress import Tally
 from kerasunroll.measurement.records import Outcome, Record
+from kerasunroll.measurement.stats import (
+    MAX_ROUNDS,
+    MIN_ROUNDS,
+    compare_rounds,
+    needs_more_rounds,
+    steady_seconds,
+)
 from kerasunroll.measurement.variant import Variant
 from kerasunroll.measurement.worker_env import QUIET
 
-ROUNDS: Final = 15
-BLOCK_SECONDS: Final = 0.2
+BLOCK_SECONDS: Final = 0.12
 """About how long a block of training steps is to take."""
 
 MEASUREMENT: Final = "timing"
@@ -38,9 +46,7 @@ class _Timed:
     error: WorkerError | None = None
 
 
-def time_group(
-    variants: Sequence[Variant], limits: Limits, tally: Tally, rng: random.Random, rounds: int = ROUNDS
-) -> list[Record]:
+def time_group(variants: Sequence[Variant], limits: Limits, tally: Tally, rng: random.Random) -> list[Record]:
     """Time variants against each other and return one record each.
 
     A variant that fails, crashes, hangs or takes too much memory gives a record that says so; the others go on.
@@ -50,18 +56,19 @@ def time_group(
         limits: What each worker may use.
         tally: Is told about the work done: one piece per variant and one for the rounds.
         rng: Draws the order of turns.
-        rounds: Integer. How many turns each variant has.
     """
     group = variants[0].group
     timed = [_Timed(variant) for variant in variants]
     with ExitStack() as alive:
         for each in timed:
             _start(each, limits, tally, alive)
-        for number in range(rounds):
-            running = [each for each in timed if each.error is None]
+        while running := [each for each in timed if each.error is None]:
             for each in rng.sample(running, len(running)):
                 _take_turn(each)
-            tally.report(f"{group} rounds", f"{group}: training steps in turns", (number + 1) / rounds)
+            rounds = max(len(each.rounds) for each in timed)
+            tally.report(f"{group} rounds", f"{group}: training steps in turns, round {rounds}", rounds / MAX_ROUNDS)
+            if not _needs_another_round(running):
+                break
     return [_record(each) for each in timed]
 
 
@@ -100,6 +107,15 @@ def _take_turn(timed: _Timed) -> None:
         timed.error = error
 
 
+def _needs_another_round(running: Sequence[_Timed]) -> bool:
+    """Tell whether the interval of any variant's ratio to the first one's is still too wide."""
+    baseline, *others = (each.rounds for each in running)
+    if len(baseline) < MIN_ROUNDS:
+        return True
+    rng = np.random.default_rng(len(baseline))
+    return any(needs_more_rounds(compare_rounds(rounds, baseline, rng=rng)) for rounds in others)
+
+
 def _block(worker: Worker, count: int) -> list[float]:
     worker.send({"count": count})
     seconds: list[float] = worker.receive()["seconds"]
@@ -109,7 +125,7 @@ def _block(worker: Worker, count: int) -> list[float]:
 def _record(timed: _Timed) -> Record:
     figures = dict(timed.figures)
     if timed.rounds:
-        step_seconds = median(second for block in timed.rounds for second in block)
+        step_seconds = steady_seconds(timed.rounds)
         figures["step_seconds"] = step_seconds
         # The rest of the first training step, beyond an ordinary one: the work on the graph.
         figures["compile_seconds"] = max(0.0, figures["first_step_seconds"] - figures["trace_seconds"] - step_seconds)

@@ -10,8 +10,10 @@ import numpy as np
 
 from kerasunroll.measurement.comparison import Measured
 from kerasunroll.measurement.records import Outcome, Record
+from kerasunroll.measurement.stats import Comparison, compare_rounds
 
 LOOP = "loop"
+ROUNDS = "step_seconds"
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Row:
         setting: String. The short name of the setting.
         figures: Dict from name to number: times in seconds, memory in bytes. What was not measured is absent.
         path: String or `None`. What really ran.
+        against_loop: `Comparison` or `None`. The time of a training step over that of the loop.
         problems: Tuple of strings. What ended otherwise than `done`, and why.
     """
 
@@ -30,6 +33,7 @@ class Row:
     setting: str
     figures: dict[str, float]
     path: str | None
+    against_loop: Comparison | None
     problems: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -39,6 +43,7 @@ class Row:
             "setting": self.setting,
             "path": self.path,
             "figures": self.figures,
+            "against_loop": self.against_loop and self.against_loop.model_dump(mode="json"),
             "problems": list(self.problems),
         }
 
@@ -66,8 +71,17 @@ def _row(measured: Measured, baseline: Measured) -> Row:
         setting=measured.variant.setting,
         figures=figures,
         path=measured.timing.path,
+        against_loop=_compare_times(measured.timing, baseline.timing) if measured is not baseline else None,
         problems=tuple(_problem(record) for record in (measured.timing, measured.training) if not _is_done(record)),
     )
+
+
+def _compare_times(timing: Record, baseline: Record) -> Comparison | None:
+    ours, theirs = timing.samples.get(ROUNDS), baseline.samples.get(ROUNDS)
+    if not ours or not theirs:
+        return None
+    both = min(len(ours), len(theirs))  # one of the two may have died early
+    return compare_rounds(ours[:both], theirs[:both], rng=np.random.default_rng(0))
 
 
 def _differences(folder: Path, baseline: Path) -> dict[str, float]:

@@ -6,8 +6,9 @@ from typing import Final
 
 from rich.table import Table
 
+from kerasunroll.measurement.stats import Comparison
 from kerasunroll.report.rows import Row
-from kerasunroll.units import format_bytes, format_count, format_seconds
+from kerasunroll.units import format_bytes, format_count, format_ratio, format_seconds
 
 Format = Callable[[float | None], str]
 
@@ -22,6 +23,13 @@ def _percent(value: float | None) -> str:
 
 def _small(value: float | None) -> str:
     return "–" if value is None else f"{value:.1e}"
+
+
+def _against(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return "–"
+    interval = f"{comparison.low:.2f} to {comparison.high:.2f}"
+    return f"{format_ratio(comparison.ratio)} ({interval})\n{comparison.verdict}"
 
 
 LINES: Final[Sequence[tuple[str, str, Format]]] = [
@@ -58,4 +66,6 @@ def _table(group: str, rows: Sequence[Row]) -> Table:
         values = [row.figures.get(figure) for row in rows]
         if any(value is not None for value in values):
             table.add_row(name, *map(show, values))
+        if figure == "step_seconds" and any(row.against_loop for row in rows):
+            table.add_row("… against the loop", *(_against(row.against_loop) for row in rows))
     return table
