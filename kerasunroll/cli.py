@@ -153,6 +153,7 @@ def compare(
     from kerasunroll.measurement.folders import claim
     from kerasunroll.measurement.processes import Limits
     from kerasunroll.measurement.variant import Variant
+    from kerasunroll.report.pictures import write_gradient_pictures
     from kerasunroll.report.results import write_results
     from kerasunroll.report.rows import comparison_rows
     from kerasunroll.report.table import comparison_tables
@@ -176,8 +177,10 @@ def compare(
     problems = [f"{row.group} {row.setting}: {problem}" for row in rows for problem in row.problems]
     for problem in problems:
         console.print(problem, style="red", highlight=False, markup=False)
+    pictures = write_gradient_pictures(measured, folder)
     results = write_results(rows, measured, folder)
-    console.print(f"Results: {results}", highlight=False, markup=False)
+    for path in [results, *pictures]:
+        console.print(str(path), highlight=False, markup=False)
     console.print(f"To look inside: tensorboard --logdir {folder}", highlight=False, markup=False)
     if problems:
         raise typer.Exit(1)

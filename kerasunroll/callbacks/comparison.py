@@ -1,32 +1,45 @@
 """The set of callbacks with which several runs compare in TensorBoard."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 
+from kerasunroll.callbacks.gradient_flow_logger import GradientFlowLogger
 from kerasunroll.callbacks.gradient_norm_logger import GradientNormLogger
 from kerasunroll.callbacks.graph_logger import GraphLogger
 from kerasunroll.callbacks.logger import UpdateFrequency, validate_update_freq
 from kerasunroll.callbacks.memory_logger import MemoryLogger
 from kerasunroll.callbacks.metrics_logger import MetricsLogger
+from kerasunroll.callbacks.state_logger import StateLogger
 from kerasunroll.callbacks.time_logger import TimeLogger
 
 
 def comparison_callbacks(
-    log_dir: str | Path, *, update_freq: UpdateFrequency = 10, graph: bool = True, time: bool = True
+    log_dir: str | Path,
+    *,
+    update_freq: UpdateFrequency = 10,
+    graph: bool = True,
+    time: bool = True,
+    gradient_flow: bool = True,
+    states_of: Any = None,
 ) -> list[keras.callbacks.Callback]:
-    """Return the callbacks that log graphs, time, memory and gradient norms, and losses and metrics as Keras does.
+    """Return the callbacks that log graphs, time, memory and gradients, and losses and metrics as Keras does.
 
     Give each variant a folder of its own below one common folder, and open TensorBoard on the common one: the run
     varies, the tags do not, so that the curves lie over each other.
 
     Args:
-        log_dir: Path. The folder of the variant, for example
-            `"logs/lstm-L2-U64-T64/full"`; runs `train`, `validation` and `forward` are made in it.
-        update_freq: `"epoch"`, `"batch"` or an integer: losses, gradient norms, times and memory are logged every
-            so many training steps. Defaults to 10.
+        log_dir: Path. The folder of the variant, for example `"logs/lstm-L2-U64-T64/full"`; runs `train`, `validation`
+            and `forward` are made in it.
+        update_freq: `"epoch"`, `"batch"` or an integer: losses, gradient norms, times and memory are logged every so
+            many training steps. Defaults to 10.
         graph: Boolean. Whether to write the op-level graphs. Defaults to `True`.
         time: Boolean. Whether to log how long training steps take. Defaults to `True`.
+        gradient_flow: Boolean. Whether to log gradients through time, every 50 training steps. Turn it off for a model
+            without recurrent layers. Defaults to `True`.
+        states_of: Array or `None`. Inputs, whose first sequence's inner states are shown after each epoch. Defaults to
+            `None`: no states.
 
     Returns:
         A list of Keras callbacks, to be passed to `fit`.
@@ -49,4 +62,8 @@ def comparison_callbacks(
         callbacks.append(TimeLogger(log_dir, update_freq))
     if graph:
         callbacks.append(GraphLogger(log_dir))
+    if gradient_flow:
+        callbacks.append(GradientFlowLogger(log_dir))
+    if states_of is not None:
+        callbacks.append(StateLogger(log_dir, states_of))
     return callbacks

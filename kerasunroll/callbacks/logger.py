@@ -33,9 +33,9 @@ def validate_update_freq(update_freq: object) -> UpdateFrequency:
 class Logger(keras.callbacks.Callback):
     """Base class: writes into `log_dir/<run>` and numbers training steps through several calls of `fit`.
 
-    Training steps are counted from where the optimiser stands (`optimizer.iterations`), so that what a second `fit`, or a model
-    that was saved and loaded, logs goes on where the first ended. `self.training_step` is the number of training
-    steps done so far.
+    Training steps are counted from where the optimiser stands (`optimizer.iterations`), so that what a second `fit`, or
+    a model that was saved and loaded, logs goes on where the first ended. `self.training_step` is the number of
+    training steps done so far.
 
     Args:
         log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.

@@ -149,8 +149,8 @@ def gradient_flow_summary(
     What is summed up is the norm averaged over the batch, `NormsOverTime.mean`.
 
     A layer that returns sequences receives gradient from above at every time step, not only at the last. So growth on
-    the way back need not be an explosion: the backward half of a `Bidirectional` below another layer receives most where
-    the sequence ends, which is where its own way back ends, and next to nothing at t = 0, where it begins.
+    the way back need not be an explosion: the backward half of a `Bidirectional` below another layer receives most
+    where the sequence ends, which is where its own way back ends, and next to nothing at t = 0, where it begins.
 
     Args:
         result: What `gradients_through_time` returned.

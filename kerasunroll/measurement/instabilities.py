@@ -1,9 +1,11 @@
 """What is wrong with a set of times, and what to do about it: marks for the report."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kerasunroll.measurement.stats import MIN_ROUNDS, TARGET_HALF_WIDTH, Comparison, Rounds, block_times
 
@@ -45,7 +47,8 @@ def instabilities(rounds: Rounds, comparison: Comparison | None = None) -> list[
     Raises:
         InputError: If there is no round, or a block holds no time, or one that is not positive.
     """
-    found = [_few_rounds(rounds), _block_spread(rounds), _drift_or_round_spread(rounds), _width(comparison)]
+    times = block_times(rounds)
+    found = [_few_rounds(rounds), _block_spread(rounds), _drift_or_round_spread(times), _width(comparison)]
     return [instability for instability in found if instability]
 
 
@@ -63,8 +66,7 @@ def _block_spread(rounds: Rounds) -> Instability | None:
     return Instability(f"within a block, the middle half of the training steps spreads by {spread:.0%}", QUIET_MACHINE)
 
 
-def _drift_or_round_spread(rounds: Rounds) -> Instability | None:
-    times = block_times(rounds)
+def _drift_or_round_spread(times: NDArray[np.float64]) -> Instability | None:
     third = len(times) // 3
     if third == 0:
         return None
@@ -82,7 +84,7 @@ def _drift_or_round_spread(rounds: Rounds) -> Instability | None:
 
 
 def _width(comparison: Comparison | None) -> Instability | None:
-    if comparison is None or comparison.half_width <= TARGET_HALF_WIDTH:
+    if comparison is None or not TARGET_HALF_WIDTH < comparison.half_width < math.inf:
         return None
     return Instability(
         f"after {comparison.rounds} rounds the ratio is still uncertain by {comparison.half_width:.0%}, "

@@ -1,20 +1,23 @@
 """One training run with everything logged: what `kerasunroll train` and `kerasunroll compare` do per variant."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from kerasunroll.callbacks import MemoryLogger, comparison_callbacks
+from kerasunroll.callbacks import GradientFlowLogger, MemoryLogger, comparison_callbacks
 from kerasunroll.callbacks.event_log import EventLog
+from kerasunroll.figures.flow_history import save_histories
 from kerasunroll.training.config import MODEL_FILE, TrainingConfig
 from kerasunroll.training.session import Session, prepare
 
 OUTPUTS_FILE = "outputs.npz"
+
+_Callback = TypeVar("_Callback", bound=keras.callbacks.Callback)
 
 PROBED = 64
 """Validation sequences whose outputs are kept, to compare the settings."""
@@ -45,7 +48,7 @@ def train(
     folder = Path(folder)
     session = prepare(config)
     outputs = [_outputs(session)]
-    callbacks = comparison_callbacks(folder, time=figures is None)
+    callbacks = comparison_callbacks(folder, time=figures is None, states_of=session.source.x_validation[:1])
     on_begin()
     start = time.perf_counter()
     history = session.model.fit(
@@ -60,13 +63,18 @@ def train(
     outputs.append(_outputs(session))
     _log(figures or {}, folder)
     session.model.save(folder / MODEL_FILE)
+    save_histories(_one(GradientFlowLogger, callbacks).history, folder)
     np.savez(folder / OUTPUTS_FILE, before=outputs[0], after=outputs[1])
     return {
         "history": history,
         "metric": session.metric,
-        "tensor_peak_bytes": next(each.peak_bytes for each in callbacks if isinstance(each, MemoryLogger)),
+        "tensor_peak_bytes": _one(MemoryLogger, callbacks).peak_bytes,
         "fit_seconds": fit_seconds,
     }
+
+
+def _one(kind: type[_Callback], callbacks: Sequence[keras.callbacks.Callback]) -> _Callback:
+    return next(each for each in callbacks if isinstance(each, kind))
 
 
 def _outputs(session: Session) -> npt.NDArray[np.floating[Any]]:

@@ -1,0 +1,90 @@
+"""Gradients through time out of Keras's own training step, as a by-product of its one backward pass."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kerasunroll.inspection import GradientsThroughTime, LayerGradients, NormsOverTime, SunkGradient, tapped
+from kerasunroll.inspection.recurrent import recurrent_layers
+from kerasunroll.inspection.sinks import gradient_sink_source
+
+
+class FlowTap:
+    """A hook for `TrainFunction` that keeps the norms of the gradients through time of the training step it joins.
+
+    The norms are reduced over the batch inside the compiled training step and put into variables, which `read` reads.
+
+    Args:
+        model: A compiled and built Keras model.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._layers = [name for layer in recurrent_layers(model) for name in layer.cell_names]
+        self._kept: dict[tuple[str, str], Any] = {}
+        self._masked: dict[str, Any] = {}
+        self._go_backwards: dict[str, bool] = {}
+
+    @contextmanager
+    def hook(self, data: Any) -> Iterator[None]:  # noqa: ARG002
+        """Tap the recurrent layers while this context is open."""
+        sink: list[SunkGradient] = []
+        with tapped(self._model, gradient_sink_source(self._model, sink)) as runs:
+            yield
+        self._go_backwards = {run.name: run.go_backwards for run in runs}
+        for sunk in sink:
+            unmasked = _unmasked(sunk)
+            self._keep(self._kept, (sunk.run.name, sunk.point), _over_batch(sunk.value, unmasked))
+            self._keep(self._masked, sunk.run.name, 1.0 - tf.reduce_mean(tf.cast(unmasked, tf.float64), axis=0))
+
+    def read(self) -> GradientsThroughTime:
+        """Return what the last training step with this hook left behind. Its loss is not kept: it is NaN."""
+        layers = [self._read_layer(name) for name in self._go_backwards if name in self._masked]
+        seen = {layer.layer for layer in layers}
+        missing = tuple(name for name in self._layers if name not in seen)
+        return GradientsThroughTime(loss=float("nan"), layers=tuple(layers), without_gradient=missing)
+
+    def _read_layer(self, name: str) -> LayerGradients:
+        norms = {
+            point: NormsOverTime(*variable.numpy()) for (layer, point), variable in self._kept.items() if layer == name
+        }
+        x, output = norms.pop("x"), norms.pop("output", None)
+        return LayerGradients(
+            layer=name,
+            go_backwards=self._go_backwards[name],
+            masked=self._masked[name].numpy(),
+            x=x,
+            states=_h_first(norms),
+            output=output,
+            weights={},
+        )
+
+    @staticmethod
+    def _keep(variables: dict[Any, Any], key: Any, value: Any) -> None:
+        """Assign a value to a variable that outlives the graph, made at the first time."""
+        if key not in variables:
+            with tf.init_scope():
+                zeros = tf.zeros([size or 0 for size in value.shape], value.dtype)
+                variables[key] = tf.Variable(zeros, trainable=False, shape=value.shape)
+        variables[key].assign(value)
+
+
+def _unmasked(sunk: SunkGradient) -> Any:
+    return tf.ones_like(sunk.value, tf.bool) if sunk.run.mask is None else sunk.run.mask
+
+
+def _over_batch(norms: Any, unmasked: Any) -> Any:
+    """Reduce (B, T) to the rows mean, min and max, (3, T), over the samples that are not masked."""
+    infinite = tf.constant(float("inf"), norms.dtype)
+    count = tf.reduce_sum(tf.cast(unmasked, norms.dtype), axis=0)
+    mean = tf.reduce_sum(tf.where(unmasked, norms, 0.0), axis=0) / tf.maximum(count, 1.0)
+    least = tf.reduce_min(tf.where(unmasked, norms, infinite), axis=0)
+    most = tf.reduce_max(tf.where(unmasked, norms, -infinite), axis=0)
+    return tf.where(count > 0, tf.stack([mean, least, most]), tf.constant(float("nan"), norms.dtype))
+
+
+def _h_first(norms: Mapping[str, NormsOverTime]) -> dict[str, NormsOverTime]:
+    return dict(sorted(norms.items(), key=lambda item: (item[0] == "c", item[0])))

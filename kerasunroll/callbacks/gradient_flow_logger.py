@@ -1,0 +1,193 @@
+"""The callback that shows the gradient on its way back through time, as training goes on."""
+
+import warnings
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from kerasunroll.callbacks.event_log import figure_png
+from kerasunroll.callbacks.flow_tap import FlowTap
+from kerasunroll.callbacks.logger import Logger, UpdateFrequency
+from kerasunroll.callbacks.pace import Pace
+from kerasunroll.callbacks.train_function import TrainFunction
+from kerasunroll.errors import KerasunrollWarning
+from kerasunroll.inspection import GradientFlow, GradientProbe, GradientsThroughTime, gradient_flow_summary
+from kerasunroll.inspection.norms import LayerGradients
+from kerasunroll.figures.flow import NORM_RANGE, flow_heatmap
+from kerasunroll.figures.flow_history import FlowHistory
+
+MOST_COLUMNS: Final = 256
+"""Entries kept for the heatmap. When there are more, every second one goes, so that all of training stays in view."""
+
+DEAD_SHARE: Final = 0.9
+"""The flow through a layer is dead when so large a share of its time steps has vanished."""
+
+DEFAULT_UPDATE_FREQ: Final = 50
+
+
+class GradientFlowLogger(Logger):
+    """Logs the norms of the gradient on its way back through time, for every recurrent layer and time step.
+
+    Without a probe batch, the gradients are those of the training batch itself: in the training steps to be logged, and
+    only in these, `fit` runs a variant of its training step that hands them out. It takes the same update from the same
+    single backward pass; what it costs extra is one more compilation and the taps in these training steps. With a probe
+    batch, its gradients are computed beside the training, one forward and one backward pass each time.
+
+    Tags, for each layer:
+
+    - `gradient_through_time/<layer>`: a heatmap time step × training step of the norms of dL/dh_t, of dL/dc_t for an
+      LSTM, and of dL/dx_t, on a fixed logarithmic colour scale, so that settings compare. It is drawn again as training
+      goes on, as often as 2 % of the time allows, and at the end;
+    - `gradient_through_time/<layer>/early_to_late`: the mean norm of dL/dh_t over the first tenth of the time steps
+      divided by that over the last tenth;
+    - `gradient_through_time/<layer>/vanished_share`: the share of time steps with less than 1e-6 of the last one's norm;
+    - `gradient_through_time/summary`: the same in words.
+
+    A warning is given once when the flow through a layer is dead or explodes. With `steps_per_execution > 1` the
+    gradients are those of the last training step of an execution.
+
+    Args:
+        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
+        update_freq: `"epoch"` (the first training step of each epoch), `"batch"` or an integer: every so many training
+            steps, beginning with the first. Defaults to 50.
+        probe: Tuple `(x, y)` or `(x, y, sample_weight)`, or `None` for the training batch itself. Defaults to `None`.
+        norm_range: Tuple of two floats, the ends of the colour scale. Defaults to 1e-12 and 1.
+
+    Attributes:
+        history: List of `FlowHistory`, one per layer.
+
+    Raises:
+        InputError: When training begins, if the model has no recurrent layer or one that cannot be observed.
+
+    Example:
+    >>> model.fit(x, y, callbacks=[GradientFlowLogger("logs/full", update_freq=10)])
+    """
+
+    def __init__(
+        self,
+        log_dir: str | Path,
+        update_freq: UpdateFrequency = DEFAULT_UPDATE_FREQ,
+        *,
+        probe: tuple[Any, ...] | None = None,
+        norm_range: tuple[float, float] = NORM_RANGE,
+    ) -> None:
+        super().__init__(log_dir, update_freq)
+        self.probe = probe
+        self.norm_range = norm_range
+        self._entries: list[tuple[int, GradientsThroughTime]] = []
+        self._tap: FlowTap | None = None
+        self._tapped_model: Any = None
+        self._gradient_probe: GradientProbe | None = None
+        self._due = False
+        self._warned = False
+
+    @property
+    def history(self) -> list[FlowHistory]:
+        """What was logged so far, layer by layer."""
+        if not self._entries:
+            return []
+        return [_history(layer.layer, self._entries) for layer in self._entries[0][1].layers]
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Prepare the tap or the probe."""
+        super().on_train_begin(logs)
+        self._pace = Pace()
+        self._warned = False
+        self._next_due = self.training_step
+        if self.probe is not None:
+            self._gradient_probe = GradientProbe(self.model, weights=False)
+        elif self._tapped_model is not self.model:
+            self._tap, self._tapped_model = FlowTap(self.model), self.model
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """With `update_freq="epoch"`, an entry is due."""
+        super().on_epoch_begin(epoch, logs)
+        if self.update_freq == "epoch":
+            self._next_due = self.training_step
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Have the coming training step hand out its gradients, if an entry is due."""
+        self._due = self.training_step >= self._next_due
+        if self._due and self._tap is not None and self.probe is None:
+            TrainFunction.of(self.model).choose_variant(self._tap.hook)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write the entry."""
+        before = self.training_step
+        super().on_train_batch_end(batch, logs)
+        if not self._due:
+            return
+        self._next_due = before + (10**18 if self.update_freq == "epoch" else int(self.update_freq))
+        self._write(self._gradients())
+        if self._pace.allows():
+            self._draw()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Draw the heatmaps of all of training, and close the event file."""
+        self._draw()
+        super().on_train_end(logs)
+
+    def _gradients(self) -> GradientsThroughTime:
+        if self._gradient_probe is not None and self.probe is not None:
+            return self._gradient_probe(*self.probe)
+        assert self._tap is not None  # noqa: S101
+        return self._tap.read()
+
+    def _write(self, gradients: GradientsThroughTime) -> None:
+        self._entries.append((self.training_step, gradients))
+        if len(self._entries) > MOST_COLUMNS:
+            # The first entry stays: there, all settings have the same weights.
+            self._entries = self._entries[::2]
+        flow = gradient_flow_summary(gradients)
+        scalars = {}
+        for layer in flow.layers:
+            scalars[f"gradient_through_time/{layer.layer}/early_to_late"] = layer.early_to_late
+            scalars[f"gradient_through_time/{layer.layer}/vanished_share"] = layer.vanished_share
+        self.log.scalars(scalars, self.training_step)
+        self._warn_once(flow)
+
+    def _draw(self) -> None:
+        if not self._entries:
+            return
+        with self._pace.working():
+            for history in self.history:
+                picture = figure_png(flow_heatmap(history, self.norm_range))
+                self.log.image(f"gradient_through_time/{history.layer}", *picture, step=self.training_step)
+            words = gradient_flow_summary(self._entries[-1][1]).describe().replace("\n", "\n\n")
+            self.log.text("gradient_through_time/summary", words, self.training_step)
+            self.log.flush()
+
+    def _warn_once(self, flow: GradientFlow) -> None:
+        if self._warned:
+            return
+        for layer in flow.layers:
+            # Below other layers, the way back of a backwards layer ends where most gradient comes in: no explosion.
+            explodes = layer.exploded and not layer.go_backwards
+            if layer.nan or layer.inf or explodes:
+                advice = "The gradient explodes: clip it (clipnorm) or lower the learning rate."
+            elif not layer.time_steps or layer.vanished_share >= DEAD_SHARE:
+                advice = "The flow is dead: what lies far back is not learned. An LSTM or GRU carries further."
+            else:
+                continue
+            self._warned = True
+            warnings.warn(
+                f"At training step {self.training_step}, {layer.describe()}. {advice}", KerasunrollWarning, stacklevel=2
+            )
+            return
+
+
+def _history(name: str, entries: list[tuple[int, GradientsThroughTime]]) -> FlowHistory:
+    layers: list[LayerGradients] = [gradients[name] for _, gradients in entries]
+    quantities = [*layers[0].states, "x"]
+    norms = {quantity: np.array([_of(layer, quantity) for layer in layers]) for quantity in quantities}
+    return FlowHistory(
+        layer=name,
+        training_steps=np.array([training_step for training_step, _ in entries]),
+        norms=norms,
+        masked=np.array([layer.masked for layer in layers]),
+    )
+
+
+def _of(layer: LayerGradients, quantity: str) -> Any:
+    return layer.x.mean if quantity == "x" else layer.states[quantity].mean

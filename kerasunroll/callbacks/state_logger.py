@@ -1,0 +1,66 @@
+"""The callback that shows the inner states over time."""
+
+from pathlib import Path
+from typing import Any
+
+from kerasunroll.callbacks.event_log import figure_png
+from kerasunroll.callbacks.logger import Logger, UpdateFrequency
+from kerasunroll.callbacks.pace import Pace
+from kerasunroll.inspection import StateProbe
+from kerasunroll.figures.states import state_heatmap
+
+
+class StateLogger(Logger):
+    """Logs heatmaps of the states of every recurrent layer over time, for one sequence of a fixed batch.
+
+    Tag: `state/<layer>`, an image with a panel for h_t and, for an LSTM, one for c_t: unit × time step. They are drawn
+    when due and 2 % of the time allow it, and at the end of training.
+
+    Args:
+        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
+        x: Array. A batch of inputs; its first sequence is shown.
+        update_freq: `"epoch"`, `"batch"` or an integer: every so many training steps. Defaults to `"epoch"`.
+
+    Raises:
+        InputError: When training begins, if the model has no recurrent layer or one that cannot be observed, or if `x`
+            does not fit the model.
+
+    Example:
+    >>> model.fit(x, y, callbacks=[StateLogger("logs/full", x[:1])])
+    """
+
+    def __init__(self, log_dir: str | Path, x: Any, update_freq: UpdateFrequency = "epoch") -> None:
+        super().__init__(log_dir, update_freq)
+        self.x = x
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Prepare the probe, and show the states before training."""
+        super().on_train_begin(logs)
+        self._probe = StateProbe(self.model)
+        self._pace = Pace()
+        self._draw()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Draw when due."""
+        super().on_train_batch_end(batch, logs)
+        if self.is_due() and self._pace.allows():
+            self._draw()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Draw when due."""
+        if self.update_freq == "epoch" and self._pace.allows():
+            self._draw()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Show the states after training, and close the event file."""
+        if self._drawn_at != self.training_step:
+            self._draw()
+        super().on_train_end(logs)
+
+    def _draw(self) -> None:
+        with self._pace.working():
+            for name, states in self._probe(self.x).items():
+                picture = figure_png(state_heatmap(name, states.states, states.unmasked))
+                self.log.image(f"state/{name}", *picture, step=self.training_step)
+            self.log.flush()
+        self._drawn_at = self.training_step
