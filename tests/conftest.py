@@ -24,6 +24,10 @@ class Events:
     def tags(self) -> set[str]:
         return set(self._events.Tags()["tensors"])
 
+    @property
+    def scalar_tags(self) -> set[str]:
+        return {tag for tag in self.tags if self._events.SummaryMetadata(tag).plugin_data.plugin_name == "scalars"}
+
     def scalars(self, tag: str) -> dict[int, float]:
         """Training step (or epoch) to value."""
         from tensorboard.util.tensor_util import make_ndarray

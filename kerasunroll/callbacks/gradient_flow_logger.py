@@ -12,10 +12,10 @@ from kerasunroll.callbacks.logger import Logger, UpdateFrequency
 from kerasunroll.callbacks.pace import Pace
 from kerasunroll.callbacks.train_function import TrainFunction
 from kerasunroll.errors import KerasunrollWarning
-from kerasunroll.inspection import GradientFlow, GradientProbe, GradientsThroughTime, gradient_flow_summary
-from kerasunroll.inspection.norms import LayerGradients
 from kerasunroll.figures.flow import NORM_RANGE, flow_heatmap
 from kerasunroll.figures.flow_history import FlowHistory
+from kerasunroll.inspection import GradientFlow, GradientProbe, GradientsThroughTime, gradient_flow_summary
+from kerasunroll.inspection.norms import LayerGradients
 
 MOST_COLUMNS: Final = 256
 """Entries kept for the heatmap. When there are more, every second one goes, so that all of training stays in view."""
@@ -41,7 +41,7 @@ class GradientFlowLogger(Logger):
       goes on, as often as 2 % of the time allows, and at the end;
     - `gradient_through_time/<layer>/early_to_late`: the mean norm of dL/dh_t over the first tenth of the time steps
       divided by that over the last tenth;
-    - `gradient_through_time/<layer>/vanished_share`: the share of time steps with less than 1e-6 of the last one's norm;
+    - `gradient_through_time/<layer>/vanished_share`: the share of time steps with less than 1e-6 of the last's norm;
     - `gradient_through_time/summary`: the same in words.
 
     A warning is given once when the flow through a layer is dead or explodes. With `steps_per_execution > 1` the

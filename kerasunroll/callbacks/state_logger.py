@@ -6,8 +6,8 @@ from typing import Any
 from kerasunroll.callbacks.event_log import figure_png
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
 from kerasunroll.callbacks.pace import Pace
-from kerasunroll.inspection import StateProbe
 from kerasunroll.figures.states import state_heatmap
+from kerasunroll.inspection import StateProbe
 
 
 class StateLogger(Logger):

@@ -23,6 +23,7 @@ from typing import Any, Self
 import psutil
 
 from kerasunroll.errors import RunError
+from kerasunroll.measurement.causes import describe_exit, log_tail, quote
 from kerasunroll.measurement.channel import CHANNEL_VARIABLE
 from kerasunroll.measurement.link import Link
 from kerasunroll.measurement.memory import MemoryWatch
@@ -31,9 +32,6 @@ from kerasunroll.units import format_bytes, format_seconds
 
 POLL_SECONDS = 0.1
 """How often a worker's memory and time are looked at while the coordinator waits for it."""
-
-LOG_TAIL_LINES = 10
-LOG_TAIL_BYTES = 4096
 
 OUT_OF_MEMORY_ERRORS = frozenset({"MemoryError", "ResourceExhaustedError"})
 """The exceptions of Python and TensorFlow that mean `out_of_memory`."""
@@ -161,7 +159,7 @@ class Worker:
         """
         message = self._next(timeout)
         if message is None:
-            raise self._fail(Outcome.CRASHED, f"it finished without an answer{self._log_tail()}")
+            raise self._fail(Outcome.CRASHED, f"it finished without an answer{log_tail(self._log_path)}")
         return message
 
     def messages(self) -> Iterator[dict[str, Any]]:
@@ -249,10 +247,10 @@ class Worker:
         """Return a message for the coordinator; a phase is noted, an exception raised."""
         try:
             message = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict):
-            raise self._fail(Outcome.CRASHED, f"it sent what is no message: {_quote(line)}")
+            raise self._fail(Outcome.CRASHED, f"it sent what is no message: {quote(line)}")
         if message.keys() == {"raised", "message"}:
             self.stop()  # gives it time to write the traceback to its log
             kind = message["raised"]
@@ -282,10 +280,10 @@ class Worker:
         status = self._process.returncode
         self._end()  # its children
         if self._link.remainder:
-            cause = f"it ended in the middle of a message: {_quote(self._link.remainder)}"
-            raise self._fail(Outcome.CRASHED, cause + self._log_tail())
+            cause = f"it ended in the middle of a message: {quote(self._link.remainder)}"
+            raise self._fail(Outcome.CRASHED, cause + log_tail(self._log_path))
         if status != 0:
-            raise self._fail(Outcome.CRASHED, _describe(status) + self._log_tail())
+            raise self._fail(Outcome.CRASHED, describe_exit(status) + log_tail(self._log_path))
 
     def _fail(self, outcome: Outcome, cause: str) -> WorkerError:
         """Note how the worker failed, if nothing is noted yet, and end it."""
@@ -318,28 +316,3 @@ class Worker:
     def _signal_group(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a zombie
             os.killpg(self.pid, number)
-
-    def _log_tail(self) -> str:
-        """Return the last lines of the log as part of a cause, fit for a terminal."""
-        with self._log_path.open("rb") as log:
-            log.seek(max(0, self._log_path.stat().st_size - LOG_TAIL_BYTES))
-            text = log.read().decode(errors="replace")
-        lines = "".join(c if c.isprintable() or c == "\n" else "�" for c in text).split("\n")
-        last = "\n".join([line for line in lines if line.strip()][-LOG_TAIL_LINES:])
-        return f"; the last lines of '{self._log_path}':\n{last}" if last else ""
-
-
-def _describe(status: int) -> str:
-    """Return how a process ended: the signal that killed it, or its exit status."""
-    if status > 0:
-        return f"it ended with exit status {status}"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    hint = " (was the machine out of memory?)" if name == "SIGKILL" else ""
-    return f"it was killed by {name}{hint}"
-
-
-def _quote(line: bytes) -> str:
-    return repr(line[:80].decode(errors="replace")) + ("..." if len(line) > 80 else "")

@@ -26,12 +26,14 @@ _LOGGED = {
 def train_variants(
     variants: Sequence[Variant], timings: Mapping[Path, Record], limits: Limits, tally: Tally, jobs: int
 ) -> list[Record]:
-    """Train variants, write a `run.json` into the folder of each, and return one record each; a variant that fails gives a record that says so.
+    """Train variants, write a `run.json` into the folder of each, and return one record each.
+
+    A variant that fails gives a record that says so; the others go on.
 
     Args:
         variants: The variants.
-        timings: What was measured before, by the variant's folder; logged with the run. Where a variant has none, the run logs
-            its own times.
+        timings: What was measured before, by the variant's folder; logged with the run. Where a variant has none, the
+            run logs its own times.
         limits: What each worker may use.
         tally: Is told about the work done: one piece per variant.
         jobs: Integer. How many variants are trained at once.

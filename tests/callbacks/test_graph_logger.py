@@ -118,5 +118,6 @@ def test_works_with_several_inputs_and_sample_weights(tmp_path, events):
     joined = keras.layers.concatenate([keras.layers.LSTM(2, unroll=True, name="left")(a), keras.layers.GRU(2)(b)])
     model = keras.Model({"a": a, "b": b}, keras.layers.Dense(CLASSES)(joined))
     x, y = data(2)
-    compiled(model).fit({"a": x, "b": x}, y, sample_weight=np.ones(len(y)), verbose=0, callbacks=[GraphLogger(tmp_path)])
+    weights, callbacks = np.ones(len(y)), [GraphLogger(tmp_path)]
+    compiled(model).fit({"a": x, "b": x}, y, sample_weight=weights, verbose=0, callbacks=callbacks)
     assert "t004" in scopes(events(tmp_path / "train").node_names(), "left/")

@@ -157,6 +157,7 @@ class TestOutcomes:
             ('os.write(fd, b\'{"phase": "comp\'); os._exit(0)', Outcome.CRASHED, 'the middle of a message: \'{"phase"'),
             ("os.write(fd, b'\\xff\\xfe\\n')", Outcome.CRASHED, "it sent what is no message: '��'"),
             ("os.write(fd, b'[1, 2]\\n')", Outcome.CRASHED, "it sent what is no message: '[1, 2]'"),
+            ("os.write(fd, b'[' * 60_000 + b'\\n')", Outcome.CRASHED, "it sent what is no message: '[[[["),
             ("time.sleep(600)", Outcome.TIMEOUT, "it took longer than its limit of 500 ms"),
             ("while True: pass", Outcome.TIMEOUT, "it took longer than its limit of 500 ms"),
             ("signal.signal(15, signal.SIG_IGN); time.sleep(600)", Outcome.TIMEOUT, "its limit of 500 ms"),
@@ -187,6 +188,13 @@ class TestOutcomes:
         assert caught.value.outcome is Outcome.CRASHED
         assert caught.value.cause.startswith("it ended with exit status 1; the last lines of '")
         assert caught.value.cause.endswith("ModuleNotFoundError: No module named 'no_such_module'")
+
+    def test_a_log_that_was_cleared_away_is_no_trouble(self, start, tmp_path):
+        log = str(tmp_path / "logs" / "worker.log")
+        source = f"import os; os.remove({log!r}); os.abort()"
+        with start(source) as worker, pytest.raises(WorkerError) as caught:
+            worker.receive()
+        assert caught.value.cause == "it was killed by SIGABRT"
 
     def test_quoted_log_is_fit_for_a_terminal_and_a_record(self, start):
         source = r"""
