@@ -35,7 +35,7 @@ def save_histories(histories: Sequence[FlowHistory], folder: Path) -> None:
         arrays[f"{number}.training_steps"] = history.training_steps
         arrays[f"{number}.masked"] = history.masked
         arrays |= {f"{number}.norms.{quantity}": norms for quantity, norms in history.norms.items()}
-    np.savez(folder / FLOW_FILE, **arrays)
+    np.savez(folder / FLOW_FILE, allow_pickle=False, **arrays)
 
 
 def load_histories(folder: Path) -> list[FlowHistory]:

@@ -65,7 +65,7 @@ def _half_width(x: np.ndarray, residuals: np.ndarray) -> float:
     freedom = len(x) - 2
     if freedom == 0:
         return math.inf
-    from scipy.special import stdtrit  # type: ignore[import-untyped] # slow to import
+    from scipy.special import stdtrit
 
     error = math.sqrt(residuals @ residuals / freedom / (x @ x))
     return float(stdtrit(freedom, 0.975) * error)

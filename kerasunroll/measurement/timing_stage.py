@@ -25,7 +25,7 @@ from kerasunroll.measurement.stats import (
     steady_seconds,
 )
 from kerasunroll.measurement.variant import Variant
-from kerasunroll.measurement.worker_env import QUIET
+from kerasunroll.measurement.worker_env import TIMED
 
 BLOCK_SECONDS: Final = 0.12
 """About how long a block of training steps is to take."""
@@ -67,7 +67,7 @@ def time_group(variants: Sequence[Variant], limits: Limits, tally: Tally, rng: r
                 _take_turn(each)
             rounds = max(len(each.rounds) for each in timed)
             tally.report(f"{group} rounds", f"{group}: training steps in turns, round {rounds}", rounds / MAX_ROUNDS)
-            if not _needs_another_round(running):
+            if not _needs_another_round([each for each in running if each.error is None]):
                 break
     return [_record(each) for each in timed]
 
@@ -86,7 +86,7 @@ def _start(timed: _Timed, limits: Limits, tally: Tally, alive: ExitStack) -> Non
                 module="kerasunroll.measurement.timing_worker",
                 log_path=variant.folder / "timing.log",
                 limits=limits,
-                env=QUIET,
+                env=TIMED,
                 on_phase=tell,
             )
         )
@@ -109,9 +109,9 @@ def _take_turn(timed: _Timed) -> None:
 
 def _needs_another_round(running: Sequence[_Timed]) -> bool:
     """Tell whether the interval of any variant's ratio to the first one's is still too wide."""
+    if not running or len(running[0].rounds) < MIN_ROUNDS:
+        return bool(running)
     baseline, *others = (each.rounds for each in running)
-    if len(baseline) < MIN_ROUNDS:
-        return True
     rng = np.random.default_rng(len(baseline))
     return any(needs_more_rounds(compare_rounds(rounds, baseline, rng=rng)) for rounds in others)
 

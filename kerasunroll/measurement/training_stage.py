@@ -11,7 +11,7 @@ from kerasunroll.measurement.processes import Limits, Worker, WorkerError
 from kerasunroll.measurement.progress import Tally
 from kerasunroll.measurement.records import Outcome, Record
 from kerasunroll.measurement.variant import Variant
-from kerasunroll.measurement.worker_env import EXACT_MEMORY, QUIET
+from kerasunroll.measurement.worker_env import COUNTED
 
 MEASUREMENT: Final = "training"
 RUN_FILE: Final = "run.json"
@@ -69,7 +69,7 @@ def _train(variant: Variant, timing: Record | None, limits: Limits, tally: Tally
             module="kerasunroll.measurement.training_worker",
             log_path=variant.folder / "training.log",
             limits=limits,
-            env=QUIET | EXACT_MEMORY,
+            env=COUNTED,
         ) as worker:
             running.append(worker)
             for message in worker.messages():

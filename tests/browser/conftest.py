@@ -1,0 +1,110 @@
+"""TensorBoard on a small comparison, and a page of a real Chromium looking at it."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+Result = TypeVar("Result")
+
+TIMESTEPS, FEATURES, CLASSES = 6, 2, 3
+RUNS = {f"{setting}/{run}" for setting in ("loop", "full") for run in ("train", "validation", "forward")}
+
+QUIET_BROWSER = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+SECONDS = 60
+"""A slow machine may take that long to show something."""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[test]'")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip(f"There is no browser to look at TensorBoard with: none of {', '.join(names)} is on the PATH.")
+    sync_api.expect.set_options(timeout=SECONDS * 1000)
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=QUIET_BROWSER)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def logs(browser, tmp_path_factory) -> Path:
+    """The event files of loop and full, trained alike on the same batches. (Only made where there is a browser.)"""
+    import keras
+    import numpy as np
+
+    from kerasunroll import Classification, comparison_callbacks, lstm_stack, variants
+
+    folder = tmp_path_factory.mktemp("logs")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, TIMESTEPS, FEATURES)).astype("float32")
+    y = rng.integers(CLASSES, size=64)
+    shape = (TIMESTEPS, FEATURES)
+    models = variants(
+        lstm_stack, ["loop", "full"], input_shape=shape, units=(4, 3), head=Classification(CLASSES), seed=1
+    )
+    for setting, model in models.items():
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+        callbacks = comparison_callbacks(folder / setting, update_freq=1)
+        model.fit(
+            x, y, batch_size=8, epochs=3, shuffle=False, validation_data=(x, y), verbose=0, callbacks=callbacks
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tensorboard(logs, tmp_path_factory) -> Iterator[str]:
+    """The address of a TensorBoard that has read all runs."""
+    output = tmp_path_factory.mktemp("tensorboard") / "output.txt"
+    with output.open("wb") as file:
+        command = ["-m", "tensorboard.main", "--logdir", str(logs), "--host", "127.0.0.1", "--port", "0"]
+        process = subprocess.Popen([sys.executable, *command], stdout=file, stderr=subprocess.STDOUT)
+
+    def address() -> str | None:
+        assert process.poll() is None, output.read_text()
+        found = re.search(r"http://127\.0\.0\.1:\d+/", output.read_text())
+        return found and found[0]
+
+    def has_read_all_runs() -> bool:
+        with urllib.request.urlopen(url + "data/runs", timeout=SECONDS) as answer:  # noqa: S310
+            return set(json.load(answer)) == RUNS
+
+    try:
+        url = eventually(address)
+        eventually(has_read_all_runs)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def eventually(ask: Callable[[], Result]) -> Result:
+    """Return the first answer that is true."""
+    end = time.monotonic() + SECONDS
+    while not (answer := ask()):
+        assert time.monotonic() < end, f"{ask.__name__}: not within {SECONDS} seconds"
+        time.sleep(0.1)
+    return answer
+
+
+@pytest.fixture
+def page(browser, tmp_path) -> Iterator:
+    """A page of its own for each test; what it showed last is kept in `tmp_path`."""
+    page = browser.new_page(viewport={"width": 2000, "height": 1400})
+    page.set_default_timeout(SECONDS * 1000)
+    yield page
+    page.screenshot(path=tmp_path / "last_seen.png")
+    page.close()

@@ -1,0 +1,86 @@
+"""What a person sees who opens TensorBoard on loop and full, without having configured anything."""
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+TIME_STEPS = ["t000", "t001", "t002", "t003", "t004", "t005"]
+
+
+def visible_boxes(page, below: str = "") -> list[str]:
+    """The labels of the graph's boxes that are in the window, directly inside the opened box `below`."""
+    boxes = page.locator(f"tf-graph-scene g.node.meta[data-name^='{below}']")
+    width, height = page.viewport_size["width"], page.viewport_size["height"]
+    labels = []
+    for box in boxes.all():
+        name = box.get_attribute("data-name").removeprefix(below)
+        label = box.locator("> text.nodelabel, > .nodeshape > text")
+        if "/" in name or label.count() == 0:
+            continue
+        area = label.first.bounding_box()
+        if area and 0 < area["x"] < width and 0 < area["y"] < height and area["width"] > 0:
+            labels.append(name)
+    return sorted(labels)
+
+
+def open_graph(page, url: str, run: str) -> None:
+    page.goto(f"{url}#graphs")
+    chooser = page.locator("tf-graph-controls .run-dropdown").first
+    chooser.click()
+    chooser.locator("paper-item", has_text=run).click()
+    box(page, "head").wait_for()
+    page.get_by_text("Fit to screen").click()
+
+
+def box(page, name: str):
+    return page.locator(f"tf-graph-scene g.node[data-name='{name}']")
+
+
+@pytest.mark.parametrize("run", ["full/train", "full/forward"])
+def test_an_unrolled_layer_opens_as_its_time_steps(page, tensorboard, run):
+    open_graph(page, tensorboard, run)
+    assert {"lstm_1", "lstm_2", "head"} <= set(visible_boxes(page))
+    assert visible_boxes(page, "lstm_1/") == []
+    box(page, "lstm_1").locator("> .nodeshape").dblclick()
+    box(page, "lstm_1/t005").wait_for()
+    page.get_by_text("Fit to screen").click()
+    assert [name for name in visible_boxes(page, "lstm_1/") if re.match(r"t\d", name)] == TIME_STEPS
+    assert visible_boxes(page, "lstm_2/") == []
+
+
+def test_the_graph_of_the_loop_has_the_same_layers(page, tensorboard):
+    open_graph(page, tensorboard, "loop/train")
+    assert {"lstm_1", "lstm_2", "head"} <= set(visible_boxes(page))
+
+
+@pytest.mark.parametrize("tag", ["gradient_norm/global", "batch_loss", "memory/tensor_peak_bytes"])
+def test_time_series_lays_the_settings_over_each_other(page, tensorboard, tag):
+    from playwright.sync_api import expect
+
+    page.goto(f"{tensorboard}#timeseries")
+    page.get_by_role("combobox", name="Filter tags (regex)").fill(tag)
+    cards = page.locator("card-view")
+    expect(cards).to_have_count(1)
+    rows = cards.locator("tb-data-table-content-row")
+    expect(rows).to_have_count(2)
+    expect(rows).to_contain_text(["full/train", "loop/train"])
+    for run in ("full/train", "loop/train"):
+        expect(page.locator("runs-data-table").get_by_text(run, exact=True)).to_be_visible()
+
+
+def test_scalars_lays_the_settings_over_each_other(page, tensorboard):
+    """Two networks with the same weights on the same batches: the table under the mouse says the same of both."""
+    from playwright.sync_api import expect
+
+    page.goto(f"{tensorboard}#scalars")
+    page.locator("tf-tag-filterer input").fill("gradient_norm/global")
+    card = page.locator("tf-scalar-card", has_text="tag: gradient_norm/global").first
+    expect(card).to_be_visible()
+    card.locator("line-chart, vz-line-chart2").first.hover()
+    rows = page.locator("vz-line-chart-tooltip tbody tr:visible")
+    expect(rows).to_have_count(2)
+    expect(rows).to_contain_text(["full/train", "loop/train"])
+    full, loop = (row.split() for row in rows.all_inner_texts())
+    assert full[1:4] == loop[1:4]
