@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from kerasunroll.measurement.progress import Tell
     from kerasunroll.measurement.records import Record
     from kerasunroll.training.config import TrainingConfig
+
+INTERRUPTED: Final = 130
+"""The exit status after Ctrl-C."""
 
 app = typer.Typer(
     name="kerasunroll",
@@ -116,7 +119,7 @@ def train(
     console = _console()
     opened = _open(source, timesteps, examples, seed)
     config = _config(opened, context.params, cell=cell, unroll=unroll)
-    console.print(opened.describe(), highlight=False)
+    console.print(opened.describe())
     folder = claim(logdir / config.stack.name / config.setting)
     variant = Variant(config, folder)
     with _progress_bar(console) as tell:
@@ -166,22 +169,22 @@ def compare(
         for each_cell in dict.fromkeys(cell or [Cell.LSTM, Cell.GRU, Cell.SIMPLE_RNN])
         for word in settings.values()
     ]
-    console.print(opened.describe(), highlight=False)
+    console.print(opened.describe())
     folder = claim(logdir / "compare")
     variants = [Variant(config, folder / config.stack.name / config.setting) for config in configs]
     with _progress_bar(console) as tell:
         measured = compare_variants(variants, folder, tell, Limits(seconds=time_limit))
     rows = comparison_rows(measured)
     for table in comparison_tables(rows):
-        console.print(table)
+        console.print(table, soft_wrap=False)
     problems = [f"{row.group} {row.setting}: {problem}" for row in rows for problem in row.problems]
     for problem in problems:
-        console.print(problem, style="red", highlight=False, markup=False)
+        console.print(problem, style="red")
     pictures = write_gradient_pictures(measured, folder)
     results = write_results(rows, measured, folder)
     for path in [results, *pictures]:
-        console.print(str(path), highlight=False, markup=False)
-    console.print(f"To look inside: tensorboard --logdir {folder}", highlight=False, markup=False)
+        console.print(str(path))
+    console.print(f"To look inside: tensorboard --logdir {folder}")
     if problems:
         raise typer.Exit(1)
 
@@ -219,15 +222,16 @@ def _report_training(console: "Console", record: "Record", model: Path, run: Pat
         raise KerasunrollError(f"Training ended in its {record.phase} phase ({record.outcome}): {record.cause}")
     figures = record.figures
     results = ", ".join(f"{name.removeprefix('final_')} {figures[name]:.4f}" for name in figures if "final_" in name)
-    console.print(f"After the last epoch: {results}", highlight=False)
-    console.print(f"Model: {model}\nRun: {run}", highlight=False, markup=False)
-    console.print(f"To look inside: tensorboard --logdir {model.parent}", highlight=False, markup=False)
+    console.print(f"After the last epoch: {results}")
+    console.print(f"Model: {model}\nRun: {run}")
+    console.print(f"To look inside: tensorboard --logdir {model.parent}")
 
 
 def _console() -> "Console":
     from rich.console import Console
 
-    return Console()
+    # Paths go out as they are: a bracket in one is no markup, and a long one is not cut into lines.
+    return Console(highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -252,8 +256,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(str(error), status=2)
     except KerasunrollError as error:
         _fail(str(error), status=1)
-    except KeyboardInterrupt:
-        _fail("Interrupted. What was measured so far is kept.", status=130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # what typer makes of Ctrl-C
+            _fail("Interrupted. What was measured so far is kept.", INTERRUPTED)
+        raise
 
 
 def _fail(message: str, status: int) -> None:

@@ -18,23 +18,25 @@ MASKED_COLOUR: Final = "#d9d9d9"
 NOT_FINITE_COLOUR: Final = "#e6007e"
 
 
-def flow_heatmap(history: FlowHistory, norm_range: tuple[float, float] = NORM_RANGE) -> Figure:
+def flow_heatmap(
+    history: FlowHistory, norm_range: tuple[float, float] = NORM_RANGE, quantities: Sequence[str] | None = None
+) -> Figure:
     """Draw time step × training step heatmaps, one below the other: dL/dh_t, dL/dc_t of an LSTM, and dL/dx_t.
 
     Args:
         history: `FlowHistory`.
         norm_range: Tuple of the least and the largest norm on the logarithmic colour scale.
+        quantities: Which of `"h"`, `"c"`, `"x"` to draw; all that the history has by default.
 
     Returns:
         A Matplotlib figure. Time steps where all samples are masked are grey; what is not finite is pink.
     """
-    rows = len(history.norms)
+    drawn = {name: norms for name, norms in history.norms.items() if quantities is None or name in quantities}
+    rows = len(drawn)
     figure = Figure(figsize=(7.0, 0.9 + 2.0 * rows), dpi=100, layout="constrained")
     colours = mpl.colormaps["viridis"].with_extremes(bad=NOT_FINITE_COLOUR)
     scale = LogNorm(*norm_range)
-    for axes, (quantity, norms) in zip(
-        np.ravel(figure.subplots(rows, 1, sharex=True)), history.norms.items(), strict=True
-    ):
+    for axes, (quantity, norms) in zip(np.ravel(figure.subplots(rows, 1, sharex=True)), drawn.items(), strict=True):
         # A norm of exactly 0 has no logarithm; it is shown as the smallest there is.
         shown = np.where(norms > 0, norms, np.where(norms == 0, np.finfo(float).tiny, np.nan)).T
         columns = np.arange(len(history.training_steps) + 1) - 0.5

@@ -4,6 +4,7 @@ import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def compare(variants: Sequence[Variant], folder: Path, tell: Tell, limits: Limit
         limits: What each worker may use.
         seed: Integer. Draws the order of turns.
     """
+    keep = partial(store.save, folder=folder / RECORDS)
     groups = [list(group) for _, group in groupby(variants, key=lambda variant: variant.group)]
     tally = Tally(2 * len(variants) + len(groups), tell)
     rng = random.Random(seed)  # noqa: S311
@@ -54,15 +56,10 @@ def compare(variants: Sequence[Variant], folder: Path, tell: Tell, limits: Limit
     for group in groups:
         records = time_group(group, limits, tally, rng)
         timings.update((variant.folder, record) for variant, record in zip(group, records, strict=True))
-        _save(records, folder)
-    trainings = train_variants(variants, timings, limits, tally, jobs=os.cpu_count() or 1)
-    _save(trainings, folder)
+        for record in records:
+            keep(record)
+    trainings = train_variants(variants, timings, limits, tally, jobs=os.cpu_count() or 1, keep=keep)
     return [
         Measured(variant, timings[variant.folder], training)
         for variant, training in zip(variants, trainings, strict=True)
     ]
-
-
-def _save(records: Sequence[Record], folder: Path) -> None:
-    for record in records:
-        store.save(record, folder / RECORDS)

@@ -1,8 +1,10 @@
 """Training the variants, with everything logged for TensorBoard. Nothing is timed here, so several run at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any, Final
 
 from kerasunroll.measurement.environment import environment
@@ -24,7 +26,12 @@ _LOGGED = {
 
 
 def train_variants(
-    variants: Sequence[Variant], timings: Mapping[Path, Record], limits: Limits, tally: Tally, jobs: int
+    variants: Sequence[Variant],
+    timings: Mapping[Path, Record],
+    limits: Limits,
+    tally: Tally,
+    jobs: int,
+    keep: Callable[[Record], object] = lambda record: None,  # noqa: ARG005
 ) -> list[Record]:
     """Train variants, write a `run.json` into the folder of each, and return one record each.
 
@@ -37,23 +44,46 @@ def train_variants(
         limits: What each worker may use.
         tally: Is told about the work done: one piece per variant.
         jobs: Integer. How many variants are trained at once.
+        keep: Called with each record as soon as there is one, in any thread.
     """
-    running: list[Worker] = []
+    workers = _Workers()
+
+    def train(variant: Variant) -> Record:
+        record = _train(variant, timings.get(variant.folder), limits, tally, workers)
+        write_whole(variant.folder / RUN_FILE, record.model_dump_json(indent=1) + "\n")
+        keep(record)
+        return record
+
     with ThreadPoolExecutor(jobs) as pool:
-        futures = [
-            pool.submit(_train, variant, timings.get(variant.folder), limits, tally, running) for variant in variants
-        ]
+        futures = [pool.submit(train, variant) for variant in variants]
         try:
             return [future.result() for future in futures]
         except BaseException:  # Ctrl-C too: the threads wait for workers that are to end now
             for future in futures:
                 future.cancel()
-            for worker in running:
-                worker.kill()
+            workers.kill()
             raise
 
 
-def _train(variant: Variant, timing: Record | None, limits: Limits, tally: Tally, running: list[Worker]) -> Record:
+@dataclass(frozen=True)
+class _Workers:
+    """The workers of several threads, all to be ended at once; also one that was being started meanwhile."""
+
+    started: list[Worker] = field(default_factory=list)
+    ending: Event = field(default_factory=Event)
+
+    def add(self, worker: Worker) -> None:
+        self.started.append(worker)
+        if self.ending.is_set():
+            worker.kill()
+
+    def kill(self) -> None:
+        self.ending.set()
+        for worker in list(self.started):
+            worker.kill()
+
+
+def _train(variant: Variant, timing: Record | None, limits: Limits, tally: Tally, workers: _Workers) -> Record:
     job = {
         "config": variant.config.model_dump(mode="json"),
         "folder": str(variant.folder),
@@ -71,16 +101,15 @@ def _train(variant: Variant, timing: Record | None, limits: Limits, tally: Tally
             limits=limits,
             env=COUNTED,
         ) as worker:
-            running.append(worker)
+            workers.add(worker)
             for message in worker.messages():
                 if "of" in message:
                     tally.report(piece, f"{variant}: train", message["done"] / message["of"])
                 result = message.get("result", result)
             figures = _figures(result)
-            running.remove(worker)
     except WorkerError as caught:
         error = caught
-    record = Record(
+    return Record(
         configuration=variant.question(MEASUREMENT),
         variant=variant.setting,
         outcome=error.outcome if error else Outcome.DONE,
@@ -90,8 +119,6 @@ def _train(variant: Variant, timing: Record | None, limits: Limits, tally: Tally
         samples={name: [values] for name, values in result.get("history", {}).items()},
         environment=environment(),
     )
-    write_whole(variant.folder / RUN_FILE, record.model_dump_json(indent=1) + "\n")
-    return record
 
 
 def _logged(timing: Record) -> dict[str, float]:

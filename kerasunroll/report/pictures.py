@@ -7,6 +7,7 @@ from pathlib import Path
 from kerasunroll.figures.flow import comparison_figure
 from kerasunroll.figures.flow_history import load_histories
 from kerasunroll.measurement.comparison import Measured
+from kerasunroll.measurement.records import Outcome
 
 
 def write_gradient_pictures(measured: Sequence[Measured], folder: Path) -> list[Path]:
@@ -21,7 +22,9 @@ def write_gradient_pictures(measured: Sequence[Measured], folder: Path) -> list[
     """
     paths = []
     for group, members in groupby(measured, key=lambda each: each.variant.group):
-        histories = {each.variant.setting: load_histories(each.variant.folder) for each in members}
+        # Of a training that was ended, half a file may have been left.
+        finished = [each for each in members if each.training.outcome is Outcome.DONE]
+        histories = {each.variant.setting: load_histories(each.variant.folder) for each in finished}
         trained = {setting: history for setting, history in histories.items() if history}
         if trained:
             path = folder / group / "gradients_through_time.png"

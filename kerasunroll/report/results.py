@@ -1,8 +1,9 @@
 """The results of a comparison as one JSON file, for programs to read."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
+
+from pydantic_core import to_json
 
 from kerasunroll import __version__
 from kerasunroll.measurement.comparison import Measured
@@ -32,5 +33,6 @@ def write_results(rows: Sequence[Row], measured: Sequence[Measured], folder: Pat
             for row, each in zip(rows, measured, strict=True)
         ],
     }
-    write_whole(path, json.dumps(content, indent=1) + "\n")
+    # As in records: what JSON has no number for, such as the loss of a diverged training, is written as a string.
+    write_whole(path, to_json(content, indent=1, inf_nan_mode="strings").decode() + "\n")
     return path

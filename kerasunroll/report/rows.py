@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,7 +64,7 @@ def comparison_rows(measured: Sequence[Measured]) -> list[Row]:
 def _row(measured: Measured, baseline: Measured) -> Row:
     figures = {**measured.timing.figures, **measured.training.figures}
     if measured is not baseline:
-        figures |= _differences(measured.variant.folder, baseline.variant.folder)
+        figures |= _differences(measured, baseline)
     return Row(
         group=measured.variant.group,
         setting=measured.variant.setting,
@@ -84,11 +83,11 @@ def _compare_times(timing: Record, baseline: Record) -> Comparison | None:
     return compare_rounds(ours[:both], theirs[:both], rng=np.random.default_rng(0))
 
 
-def _differences(folder: Path, baseline: Path) -> dict[str, float]:
-    try:
-        ours, theirs = (np.load(run / "outputs.npz") for run in (folder, baseline))
-    except FileNotFoundError:  # one of the two did not finish its training, and its record says so
+def _differences(measured: Measured, baseline: Measured) -> dict[str, float]:
+    both = (measured, baseline)
+    if not all(_is_done(each.training) for each in both):
         return {}
+    ours, theirs = (np.load(each.variant.folder / "outputs.npz") for each in both)
     return {
         f"largest_difference_{when}": float(np.max(np.abs(ours[when].astype(float) - theirs[when].astype(float))))
         for when in ("before", "after")

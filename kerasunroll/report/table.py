@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Final
 
 from rich.table import Table
+from rich.text import Text
 
 from kerasunroll.measurement.stats import Comparison
 from kerasunroll.report.rows import Row
@@ -57,11 +58,12 @@ def comparison_tables(rows: Sequence[Row]) -> list[Table]:
 
 
 def _table(group: str, rows: Sequence[Row]) -> Table:
-    table = Table(title=group, title_justify="left", title_style="bold")
+    # As `Text`, a bracket in a name is a bracket, and no markup.
+    table = Table(title=Text(group, style="bold"), title_justify="left")
     table.add_column("")
     for row in rows:
-        table.add_column(row.setting, justify="right")
-    table.add_row("path", *(row.path or "–" for row in rows))
+        table.add_column(Text(row.setting), justify="right")
+    table.add_row("path", *(Text(row.path or "–") for row in rows))
     for name, figure, show in LINES:
         values = [row.figures.get(figure) for row in rows]
         if any(value is not None for value in values):

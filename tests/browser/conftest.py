@@ -59,9 +59,7 @@ def logs(browser, tmp_path_factory) -> Path:
     for setting, model in models.items():
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
         callbacks = comparison_callbacks(folder / setting, update_freq=1)
-        model.fit(
-            x, y, batch_size=8, epochs=3, shuffle=False, validation_data=(x, y), verbose=0, callbacks=callbacks
-        )
+        model.fit(x, y, batch_size=8, epochs=3, shuffle=False, validation_data=(x, y), verbose=0, callbacks=callbacks)
     return folder
 
 

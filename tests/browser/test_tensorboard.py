@@ -9,20 +9,21 @@ pytestmark = pytest.mark.browser
 TIME_STEPS = ["t000", "t001", "t002", "t003", "t004", "t005"]
 
 
-def visible_boxes(page, below: str = "") -> list[str]:
-    """The labels of the graph's boxes that are in the window, directly inside the opened box `below`."""
-    boxes = page.locator(f"tf-graph-scene g.node.meta[data-name^='{below}']")
-    width, height = page.viewport_size["width"], page.viewport_size["height"]
-    labels = []
-    for box in boxes.all():
-        name = box.get_attribute("data-name").removeprefix(below)
-        label = box.locator("> text.nodelabel, > .nodeshape > text")
-        if "/" in name or label.count() == 0:
-            continue
-        area = label.first.bounding_box()
-        if area and 0 < area["x"] < width and 0 < area["y"] < height and area["width"] > 0:
-            labels.append(name)
-    return sorted(labels)
+LABELS_IN_WINDOW = """
+boxes => boxes.map(box => {
+    const label = box.querySelector(":scope > text.nodelabel, :scope > .nodeshape > text");
+    const area = label ? label.getBoundingClientRect() : new DOMRect();
+    const inside = area.left > 0 && area.top > 0 && area.right < innerWidth && area.bottom < innerHeight;
+    return {name: box.dataset.name, height: inside ? area.height : 0};
+})
+"""
+
+
+def boxes(page, below: str = "") -> dict[str, float]:
+    """The boxes directly inside the opened box `below`: name to the height of its label in pixels, 0 if not in view."""
+    found = page.locator("tf-graph-scene g.node.meta").evaluate_all(LABELS_IN_WINDOW)
+    names = {box["name"]: box["height"] for box in found if box["name"].startswith(below)}
+    return {name.removeprefix(below): height for name, height in names.items() if "/" not in name.removeprefix(below)}
 
 
 def open_graph(page, url: str, run: str) -> None:
@@ -31,7 +32,16 @@ def open_graph(page, url: str, run: str) -> None:
     chooser.click()
     chooser.locator("paper-item", has_text=run).click()
     box(page, "head").wait_for()
+    fit_to_screen(page)
+
+
+def fit_to_screen(page) -> None:
     page.get_by_text("Fit to screen").click()
+    page.wait_for_timeout(1000)  # the boxes fly to their places
+
+
+def in_view(boxes: dict[str, float]) -> set[str]:
+    return {name for name, height in boxes.items() if height > 0}
 
 
 def box(page, name: str):
@@ -41,18 +51,23 @@ def box(page, name: str):
 @pytest.mark.parametrize("run", ["full/train", "full/forward"])
 def test_an_unrolled_layer_opens_as_its_time_steps(page, tensorboard, run):
     open_graph(page, tensorboard, run)
-    assert {"lstm_1", "lstm_2", "head"} <= set(visible_boxes(page))
-    assert visible_boxes(page, "lstm_1/") == []
+    assert {"lstm_1", "lstm_2", "head"} <= in_view(boxes(page))
+    assert boxes(page, "lstm_1/") == {}
     box(page, "lstm_1").locator("> .nodeshape").dblclick()
     box(page, "lstm_1/t005").wait_for()
-    page.get_by_text("Fit to screen").click()
-    assert [name for name in visible_boxes(page, "lstm_1/") if re.match(r"t\d", name)] == TIME_STEPS
-    assert visible_boxes(page, "lstm_2/") == []
+    fit_to_screen(page)
+    assert [name for name in sorted(in_view(boxes(page, "lstm_1/"))) if re.match(r"t\d", name)] == TIME_STEPS
+    assert boxes(page, "lstm_2/") == {}
+
+
+def test_the_labels_of_the_forward_graph_can_be_read(page, tensorboard):
+    open_graph(page, tensorboard, "full/forward")
+    assert min(boxes(page).values()) > 8
 
 
 def test_the_graph_of_the_loop_has_the_same_layers(page, tensorboard):
     open_graph(page, tensorboard, "loop/train")
-    assert {"lstm_1", "lstm_2", "head"} <= set(visible_boxes(page))
+    assert {"lstm_1", "lstm_2", "head"} <= in_view(boxes(page))
 
 
 @pytest.mark.parametrize("tag", ["gradient_norm/global", "batch_loss", "memory/tensor_peak_bytes"])
@@ -61,7 +76,7 @@ def test_time_series_lays_the_settings_over_each_other(page, tensorboard, tag):
 
     page.goto(f"{tensorboard}#timeseries")
     page.get_by_role("combobox", name="Filter tags (regex)").fill(tag)
-    cards = page.locator("card-view")
+    cards = page.locator("card-view:visible")
     expect(cards).to_have_count(1)
     rows = cards.locator("tb-data-table-content-row")
     expect(rows).to_have_count(2)

@@ -1,0 +1,36 @@
+"""The example scripts run as a user would run them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+TEXT = "a text that repeats itself, " * 40
+
+RUNS = {
+    "train_digits.py": ["--timesteps", "4", "--epochs", "1"],
+    "train_your_own_model.py": ["--timesteps", "4", "--examples", "80", "--epochs", "1"],
+    "next_character.py": ["{text}", "--timesteps", "8", "--epochs", "1"],
+    "gradient_pictures.py": ["--timesteps", "6", "--examples", "80", "--epochs", "1", "--images", "{folder}"],
+}
+
+
+def test_every_script_is_run_here_and_is_short():
+    assert {path.name for path in SCRIPTS.glob("*.py")} == set(RUNS)
+    for path in SCRIPTS.glob("*.py"):
+        assert len(path.read_text().splitlines()) < 60
+
+
+@pytest.mark.parametrize("script", RUNS)
+def test_script(tmp_path, script):
+    text = tmp_path / "some.txt"
+    text.write_text(TEXT)
+    options = [option.format(text=text, folder=tmp_path) for option in RUNS[script]]
+    command = [sys.executable, str(SCRIPTS / script), *options, "--logdir", str(tmp_path / "logs")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "logs").rglob("events*"))
+    if script == "gradient_pictures.py":
+        assert len(list(tmp_path.glob("*.png"))) == 3
