@@ -53,12 +53,12 @@ UnitsOption = Annotated[str, typer.Option(help="units of each layer, such as 64,
 BidirectionalOption = Annotated[bool, typer.Option("--bidirectional", help="read in both directions")]
 DropoutOption = Annotated[float, typer.Option(help="share of inputs to drop in each recurrent layer")]
 DTypeOption = Annotated[str | None, typer.Option(help="dtype policy, such as mixed_bfloat16")]
-BatchSizeOption = Annotated[int, typer.Option(min=1, help="sequences per training step")]
-EpochsOption = Annotated[int, typer.Option(min=1, help="passes over the training data")]
+BatchSizeOption = Annotated[int, typer.Option(help="sequences per training step")]
+EpochsOption = Annotated[int, typer.Option(help="passes over the training data")]
 OptimizerOption = Annotated[str, typer.Option(help="adam, adamw, nadam, rmsprop, sgd, adagrad or lion")]
 LearningRateOption = Annotated[float, typer.Option(help="learning rate")]
 ClipnormOption = Annotated[float, typer.Option(help="norm to clip each weight's gradient to; 0 for no clipping")]
-SeedOption = Annotated[int, typer.Option(min=0, help="fixes weights, batches and dropout")]
+SeedOption = Annotated[int, typer.Option(help="fixes weights, batches and dropout")]
 JitOption = Annotated[bool, typer.Option("--jit", help="compile the training step with XLA")]
 LogdirOption = Annotated[Path, typer.Option(help="where results and TensorBoard's runs go")]
 PhaseLimitOption = Annotated[float, typer.Option(min=1, help="seconds that any phase of a worker may take")]
@@ -99,7 +99,7 @@ def train(
     dropout: DropoutOption = 0.0,
     dtype: DTypeOption = None,
     batch_size: BatchSizeOption = 32,
-    epochs: EpochsOption = 10,
+    epochs: EpochsOption = 8,
     optimizer: OptimizerOption = "adam",
     learning_rate: LearningRateOption = 0.001,
     clipnorm: ClipnormOption = 1.0,
@@ -142,7 +142,7 @@ def compare(
     dropout: DropoutOption = 0.0,
     dtype: DTypeOption = None,
     batch_size: BatchSizeOption = 32,
-    epochs: EpochsOption = 10,
+    epochs: EpochsOption = 8,
     optimizer: OptimizerOption = "adam",
     learning_rate: LearningRateOption = 0.001,
     clipnorm: ClipnormOption = 1.0,

@@ -14,7 +14,7 @@ class TimeLogger(Logger):
     The clock runs from the call of the compiled train function until its results are there. Tags:
 
     - `time/step_seconds`: the median duration of a training step since the last entry. Calls in which something was
-      traced (the first, and any with a new shape) are left out;
+      traced (the first, and any with a new shape), and those that hand out gradients through time, are left out;
     - `time/trace_seconds`: what it took to trace the training step in Python;
     - `time/compile_seconds`: the rest of the first training step, beyond an ordinary one: TensorFlow's (or XLA's)
       work on the graph.
@@ -65,6 +65,8 @@ class TimeLogger(Logger):
         self._written = 0
 
     def _take(self, call: Call) -> None:
+        if call.variant:
+            return
         if call.trace_seconds == 0:
             self.step_seconds.append(call.seconds / self.model.steps_per_execution)
         elif self._first_call is None:

@@ -29,10 +29,12 @@ class Call:
     Args:
         seconds: Float. From the call until its results were there.
         trace_seconds: Float. The part of it that went into tracing `train_step`; 0 when nothing was traced.
+        variant: Boolean. Whether it was the call of a variant (see `TrainFunction.choose_variant`), which costs more.
     """
 
     seconds: float
     trace_seconds: float
+    variant: bool
 
 
 class TrainFunction:
@@ -49,6 +51,7 @@ class TrainFunction:
         self._chosen: Callable[[Any], Any] | None = None
         self._variants: dict[Hook, Callable[[Any], Any]] = {}
         self.listeners: list[Callable[[Call], None]] = []
+        self.ran_variant = False
 
     @classmethod
     def of(cls, model: keras.Model) -> "TrainFunction":
@@ -75,13 +78,14 @@ class TrainFunction:
 
     def __call__(self, iterator: Any) -> Any:
         """Run `steps_per_execution` training steps on what `iterator` yields; return Keras's logs."""
+        self.ran_variant = self._chosen is not None
         function, self._chosen = self._chosen or self._function, None
         self._trace_seconds = 0.0
         start = time.perf_counter()
         logs = function(iterator)
         if self.listeners:
             _wait_for(logs)
-            call = Call(time.perf_counter() - start, self._trace_seconds)
+            call = Call(time.perf_counter() - start, self._trace_seconds, self.ran_variant)
             for listener in self.listeners:
                 listener(call)
         return logs

@@ -27,7 +27,7 @@ from kerasunroll.measurement.stats import (
 from kerasunroll.measurement.variant import Variant
 from kerasunroll.measurement.worker_env import TIMED
 
-BLOCK_SECONDS: Final = 0.12
+BLOCK_SECONDS: Final = 0.08
 """About how long a block of training steps is to take."""
 
 MEASUREMENT: Final = "timing"

@@ -85,9 +85,11 @@ def _compare_times(timing: Record, baseline: Record) -> Comparison | None:
 
 def _differences(measured: Measured, baseline: Measured) -> dict[str, float]:
     both = (measured, baseline)
-    if not all(_is_done(each.training) for each in both):
+    files = [each.variant.folder / "outputs.npz" for each in both]
+    # Of a training that was ended, half a file may have been left.
+    if not all(_is_done(each.training) and file.exists() for each, file in zip(both, files, strict=True)):
         return {}
-    ours, theirs = (np.load(each.variant.folder / "outputs.npz") for each in both)
+    ours, theirs = map(np.load, files)
     return {
         f"largest_difference_{when}": float(np.max(np.abs(ours[when].astype(float) - theirs[when].astype(float))))
         for when in ("before", "after")

@@ -25,7 +25,7 @@ class TrainingConfig(BaseModel):
         timesteps: Integer or `None`. The length of a sequence, as for `open_source`.
         examples: Integer or `None`. How many sequences to draw, as for `open_source`.
         batch_size: Integer, at least 1. Defaults to 32.
-        epochs: Integer, at least 1. Defaults to 10.
+        epochs: Integer, at least 1. Defaults to 8.
         optimizer: String. One of Keras's optimisers by its short name. Defaults to `"adam"`.
         learning_rate: Float, positive. Defaults to 0.001.
         clipnorm: Float, positive, or `None`. The norm to which each weight's gradient is clipped. Defaults to 1.
@@ -43,7 +43,7 @@ class TrainingConfig(BaseModel):
     timesteps: int | None = None
     examples: int | None = None
     batch_size: int = Field(32, ge=1)
-    epochs: int = Field(10, ge=1)
+    epochs: int = Field(8, ge=1)
     optimizer: Optimizer = "adam"
     learning_rate: float = Field(0.001, gt=0, allow_inf_nan=False)
     clipnorm: float | None = Field(1.0, gt=0, allow_inf_nan=False)

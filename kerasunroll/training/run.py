@@ -78,7 +78,9 @@ def _one(kind: type[_Callback], callbacks: Sequence[keras.callbacks.Callback]) -
 
 
 def _outputs(session: Session) -> npt.NDArray[np.floating[Any]]:
-    return np.asarray(session.model.predict_on_batch(session.source.x_validation[:PROBED]))
+    # Called as it is, not compiled: for one batch, compiling takes longer than running.
+    outputs: npt.NDArray[np.floating[Any]] = session.model(session.source.x_validation[:PROBED], training=False).numpy()
+    return outputs
 
 
 def _log(figures: Mapping[str, float], folder: Path) -> None:

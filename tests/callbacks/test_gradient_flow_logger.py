@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from small import BATCH, CLASSES, F, T, compiled, data, fit, stack
 
-from kerasunroll.callbacks import GradientFlowLogger
+from kerasunroll.callbacks import GradientFlowLogger, MemoryLogger, TimeLogger
 from kerasunroll.callbacks.pace import Pace
 from kerasunroll.errors import InputError, KerasunrollWarning
 from kerasunroll.inspection import gradient_flow_summary, gradients_through_time
@@ -73,6 +73,14 @@ def test_training_is_not_changed(tmp_path, update_freq):
     fit(logged, [GradientFlowLogger(tmp_path, update_freq)])
     for a, b in zip(plain.get_weights(), logged.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_time_and_memory_are_those_of_ordinary_training_steps(tmp_path, events):
+    flow, times, memory = GradientFlowLogger(tmp_path, 3), TimeLogger(tmp_path), MemoryLogger(tmp_path, 1)
+    fit(compiled(stack()), [flow, times, memory])
+    # Training steps 1 and 4 hand out gradients; 2 compiles the ordinary one.
+    assert len(times.step_seconds) == 3
+    assert set(events(tmp_path / "train").scalars("memory/tensor_peak_bytes")) == {2, 3, 5, 6}
 
 
 def test_a_probe_batch_is_used_instead_of_the_training_batch(tmp_path):

@@ -1,0 +1,212 @@
+"""Training with workers that only pretend, so that every message and every failure is known."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kerasunroll.data import open_source
+from kerasunroll.measurement import training_stage
+from kerasunroll.measurement.environment import environment
+from kerasunroll.measurement.processes import Limits, WorkerError
+from kerasunroll.measurement.progress import Tally
+from kerasunroll.measurement.records import Outcome, Record
+from kerasunroll.measurement.training_stage import train_variants
+from kerasunroll.measurement.variant import Variant
+from kerasunroll.training.config import TrainingConfig
+
+SECONDS = 10
+Play = Callable[["Pretender"], Iterator[dict[str, Any]]]
+
+
+def result(**changes) -> dict[str, Any]:
+    history = {"loss": [0.9, 0.5], "val_mae": [0.8, 0.25]}
+    return {"result": {"history": history, "fit_seconds": 3.5, "tensor_peak_bytes": 9_000_000, **changes}}
+
+
+def trains(worker: "Pretender") -> Iterator[dict[str, Any]]:
+    for done in (2, 4, 8):
+        yield {"done": done, "of": 8}
+    yield result()
+
+
+def fails(worker: "Pretender") -> Iterator[dict[str, Any]]:
+    yield {"done": 2, "of": 8}
+    raise WorkerError(Outcome.CRASHED, "it was killed by SIGSEGV", "train")
+
+
+def hangs(worker: "Pretender") -> Iterator[dict[str, Any]]:
+    yield {"done": 2, "of": 8}
+    assert worker.killed.wait(SECONDS)
+    raise WorkerError(Outcome.INTERRUPTED, "the coordinator ended it", "train")
+
+
+@dataclass
+class Pretender:
+    job: dict[str, Any]
+    play: Play
+    killed: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def messages(self):
+        return self.play(self)
+
+    def kill(self):
+        self.killed.set()
+
+
+@pytest.fixture
+def variants(tmp_path) -> list[Variant]:
+    source = open_source("adding", timesteps=4, examples=40)
+    configs = [
+        TrainingConfig.for_source(source, cell=cell, units=(2,), unroll=unroll)
+        for cell in ("lstm", "gru")
+        for unroll in (False, True)
+    ]
+    return [Variant(config, tmp_path / config.stack.cell / config.setting) for config in configs]
+
+
+@pytest.fixture
+def train_them(variants, monkeypatch):
+    """Train the first variants, each as its play says; returns the records and what was kept, in order."""
+
+    def train_them(*plays: Play, jobs: int = 1, timings=None, tell=lambda _: None, workers=None):
+        workers = [] if workers is None else workers
+        by_folder = {variant.folder: play for variant, play in zip(variants, plays, strict=False)}
+
+        def start(job, *, log_path, **_):
+            workers.append(Pretender(job, by_folder[log_path.parent]))
+            return workers[-1]
+
+        monkeypatch.setattr(training_stage, "Worker", start)
+        kept: list[Record] = []
+        tally = Tally(len(plays), tell)
+        chosen = variants[: len(plays)]
+        return train_variants(chosen, timings or {}, Limits(), tally, jobs, keep=kept.append), kept
+
+    return train_them
+
+
+def run_file(variant: Variant) -> Path:
+    return variant.folder / "run.json"
+
+
+def test_a_record_holds_the_last_of_each_metric_and_all_epochs(train_them, variants):
+    (record,), kept = train_them(trains)
+    assert record.outcome is Outcome.DONE
+    assert dict(record.figures) == {
+        "final_loss": 0.5,
+        "final_val_mae": 0.25,
+        "fit_seconds": 3.5,
+        "tensor_peak_bytes": 9_000_000,
+    }
+    assert json.loads(record.model_dump_json())["samples"] == {"loss": [[0.9, 0.5]], "val_mae": [[0.8, 0.25]]}
+    assert kept == [record]
+    assert Record.model_validate_json(run_file(variants[0]).read_text()) == record
+
+
+def test_memory_that_could_not_be_counted_is_absent(train_them):
+    (record,), _ = train_them(lambda _: iter([result(tensor_peak_bytes=None)]))
+    assert "tensor_peak_bytes" not in record.figures
+
+
+def test_a_loss_that_overflowed_is_recorded_as_such(train_them, variants):
+    history = {"loss": [0.9, float("nan")]}
+    train_them(lambda _: iter([result(history=history)]))
+    assert json.loads(run_file(variants[0]).read_text())["figures"]["final_loss"] == "NaN"
+
+
+def test_what_was_measured_before_goes_to_the_run(train_them, variants):
+    figures = {"step_seconds": 0.02, "trace_seconds": 1.5, "compile_seconds": 2.5, "parameters": 7}
+    timing = Record(configuration={}, variant="loop", outcome=Outcome.DONE, figures=figures, environment=environment())
+    workers: list[Pretender] = []
+    train_them(trains, trains, timings={variants[0].folder: timing}, workers=workers)
+    timed, untimed = (worker.job for worker in workers)
+    assert timed["figures"] == {
+        "time/step_seconds": 0.02,
+        "time/trace_seconds": 1.5,
+        "time/compile_seconds": 2.5,
+    }
+    assert untimed["figures"] is None  # so that the run logs its own
+    assert TrainingConfig(**timed["config"]) == variants[0].config
+    assert timed["folder"] == str(variants[0].folder)
+
+
+def test_one_that_dies_is_recorded_and_the_others_go_on(train_them, variants):
+    records, kept = train_them(trains, fails, trains)
+    assert [record.outcome for record in records] == [Outcome.DONE, Outcome.CRASHED, Outcome.DONE]
+    dead = records[1]
+    assert (dead.cause, dead.phase, dict(dead.figures)) == ("it was killed by SIGSEGV", "train", {})
+    assert json.loads(run_file(variants[1]).read_text())["outcome"] == "crashed"
+    assert kept == records
+
+
+def test_each_record_is_kept_before_the_next_training_begins(train_them, variants):
+    def looks(worker):
+        assert run_file(variants[0]).is_file()
+        return trains(worker)
+
+    _, kept = train_them(trains, looks)
+    assert len(kept) == 2
+
+
+def test_as_many_as_asked_are_trained_at_once(train_them):
+    together = threading.Barrier(2, timeout=SECONDS)
+
+    def meets(worker):
+        together.wait()
+        return trains(worker)
+
+    records, _ = train_them(meets, meets, meets, meets, jobs=2)
+    assert {record.outcome for record in records} == {Outcome.DONE}
+
+
+def test_progress_adds_up_to_the_whole(train_them):
+    shares: list[float] = []
+    train_them(trains, trains, tell=lambda news: shares.append(news.done))
+    assert shares == [1 / 8, 1 / 4, 1 / 2, 5 / 8, 3 / 4, 1]
+
+
+def interrupts(worker: Pretender) -> Iterator[dict[str, Any]]:
+    """Ctrl-C comes while the coordinator waits for this one."""
+    yield {"done": 2, "of": 8}
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_those_that_run_and_starts_no_more(train_them, variants):
+    workers: list[Pretender] = []
+    with pytest.raises(KeyboardInterrupt):
+        train_them(interrupts, hangs, trains, trains, jobs=2, workers=workers)
+    (hung,) = (worker for worker in workers if worker.play is hangs)
+    assert hung.killed.is_set()
+    assert json.loads(run_file(variants[1]).read_text())["outcome"] == "interrupted"
+    assert not run_file(variants[3]).exists()
+
+
+def test_ctrl_c_also_ends_a_worker_that_is_just_being_started(train_them, monkeypatch):
+    killing = threading.Event()
+    kill_all = training_stage._Workers.kill
+
+    def note(workers):
+        kill_all(workers)
+        killing.set()
+
+    def starts_slowly(worker):
+        assert killing.wait(SECONDS)
+        return worker
+
+    monkeypatch.setattr(training_stage._Workers, "kill", note)
+    monkeypatch.setattr(Pretender, "__enter__", lambda self: starts_slowly(self) if self.play is hangs else self)
+    workers: list[Pretender] = []
+    with pytest.raises(KeyboardInterrupt):
+        train_them(interrupts, hangs, jobs=2, workers=workers)
+    assert all(worker.killed.is_set() for worker in workers if worker.play is hangs)
