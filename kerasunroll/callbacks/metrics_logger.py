@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 
 class MetricsLogger(keras.callbacks.TensorBoard):
@@ -26,8 +27,16 @@ class MetricsLogger(keras.callbacks.TensorBoard):
         """Log the epoch under its number over all calls of `fit`; with `initial_epoch`, the caller's number."""
         if self._first_epoch is None:
             self._first_epoch = max(0, self._epochs_done - epoch)
-        super().on_epoch_end(epoch + self._first_epoch, logs)
+        # With an integer update_freq, Keras 3.15 leaves its filter for single batches in place at the end of an epoch,
+        # and loses the epoch's metrics unless the last batch happened to be due.
+        with tf.summary.record_if(True):
+            super().on_epoch_end(epoch + self._first_epoch, logs)
         self._epochs_done = epoch + self._first_epoch + 1
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Log the validation's metrics, after every validation."""
+        with tf.summary.record_if(True):
+            super().on_test_end(logs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Remember where this `fit` ended."""

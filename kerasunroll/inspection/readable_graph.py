@@ -3,7 +3,8 @@
 Keras names the operations of an unrolled layer `model_1/lstm_1_1/lstm_cell_15/MatMul`: a scope per call, with a
 running number that grows by two (Keras opens a scope once to build a layer and once to call it). Here they become
 `lstm_1/t007/MatMul`, on the way back `gradient_tape/lstm_1/t007/...`, and the weights that all time steps share
-become `lstm_1/weights/kernel`. Only names change: it is the very graph that runs, not a second one traced for the
+become `lstm_1/weights/kernel`. What is part of no layer, loss, gradient or optimiser (metrics, norms that are logged)
+goes into one box, `bookkeeping`. Only names change: it is the very graph that runs, not a second one traced for the
 picture.
 """
 
@@ -21,6 +22,9 @@ MAX_BYTES = 20_000_000
 """The Graphs tab chokes on graphs of tens of megabytes."""
 
 _GRADIENT = "gradient_tape/"
+
+_ENDS = frozenset({"Placeholder", "Identity", "NoOp"})
+"""Where a graph begins and ends."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,23 @@ def _new_names(
             names[node.name] = f"{clean(step.layer_scope)}/t{step.t:0{digits}d}/{step.rest}"
         else:
             names[node.name] = clean(node.name)
+    if any(name.startswith(_GRADIENT) for name in names):
+        names |= {old: scope + names[old] for old, scope in _scopes_of_strays(graph_def, model, names).items()}
     return _without_clashes(names)
+
+
+def _scopes_of_strays(graph_def: Any, model: keras.Model, names: dict[str, str]) -> dict[str, str]:
+    """Map what belongs to no layer, loss, gradient or optimiser to the scope it is put into."""
+    layers = {layer.name for layer in model._flatten_layers(include_self=False)}
+    owners = {*layers, model.name, "compile_loss", "gradient_tape", getattr(model.optimizer, "name", "optimizer")}
+    owner = re.compile(f"({'|'.join(map(re.escape, owners))})(_\\d+)?/.*")
+    return {
+        # The tape adds up the gradients of a weight that is used at every time step.
+        node.name: _GRADIENT if node.op == "AddN" else "bookkeeping/"
+        for node in graph_def.node
+        if not (owner.fullmatch(node.name) or owner.fullmatch(names[node.name]))
+        and not (node.op in _ENDS and "/" not in node.name)
+    }
 
 
 class _ScopeCleaner:

@@ -60,8 +60,9 @@ def test_an_unrolled_layer_opens_as_its_time_steps(page, tensorboard, run):
     assert boxes(page, "lstm_2/") == {}
 
 
-def test_the_labels_of_the_forward_graph_can_be_read(page, tensorboard):
-    open_graph(page, tensorboard, "full/forward")
+@pytest.mark.parametrize("run", ["full/train", "full/forward", "loop/train"])
+def test_the_labels_of_a_graph_can_be_read(page, tensorboard, run):
+    open_graph(page, tensorboard, run)
     assert min(boxes(page).values()) > 8
 
 

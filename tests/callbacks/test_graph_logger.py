@@ -1,11 +1,13 @@
 """The graphs as TensorBoard reads them back."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
 from small import CLASSES, F, T, compiled, data, fit, stack
 
-from kerasunroll.callbacks import GraphLogger
+from kerasunroll.callbacks import GraphLogger, comparison_callbacks
 
 
 def scopes(names: list[str], below: str = "") -> set[str]:
@@ -121,3 +123,12 @@ def test_works_with_several_inputs_and_sample_weights(tmp_path, events):
     weights, callbacks = np.ones(len(y)), [GraphLogger(tmp_path)]
     compiled(model).fit({"a": x, "b": x}, y, sample_weight=weights, verbose=0, callbacks=callbacks)
     assert "t004" in scopes(events(tmp_path / "train").node_names(), "left/")
+
+
+@pytest.mark.parametrize("unroll", [False, True])
+def test_the_training_step_opens_as_few_boxes(tmp_path, events, unroll):
+    """With every callback at work: what they and the metrics add does not stand beside the layers."""
+    fit(compiled(stack(unroll)), comparison_callbacks(tmp_path, update_freq=1))
+    names = events(tmp_path / "train").node_names()
+    ours = "lstm_[12]|(head|activation|compile_loss|gradient_tape|bookkeeping|sgd|data|Identity|NoOp)(_[0-9]+)?"
+    assert [name for name in scopes(names) if not re.fullmatch(ours, name)] == []
