@@ -38,7 +38,7 @@ class GradientFlowLogger(Logger):
 
     - `gradient_through_time/<layer>`: a heatmap time step × training step of the norms of dL/dh_t, of dL/dc_t for an
       LSTM, and of dL/dx_t, on a fixed logarithmic colour scale, so that settings compare. It is drawn again as training
-      goes on, as often as 2 % of the time allows, and at the end;
+      goes on, as often as 0.5 % of the time allows, and at the end;
     - `gradient_through_time/<layer>/early_to_late`: the mean norm of dL/dh_t over the first tenth of the time steps
       divided by that over the last tenth;
     - `gradient_through_time/<layer>/vanished_share`: the share of time steps with less than 1e-6 of the last's norm;
@@ -92,7 +92,7 @@ class GradientFlowLogger(Logger):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Prepare the tap or the probe."""
         super().on_train_begin(logs)
-        self._pace = Pace()
+        self.pace = Pace()
         self._warned = False
         self._next_due = self.training_step
         if self.probe is not None:
@@ -120,7 +120,7 @@ class GradientFlowLogger(Logger):
             return
         self._next_due = before + (10**18 if self.update_freq == "epoch" else int(self.update_freq))
         self._write(self._gradients())
-        if self._pace.allows():
+        if self.pace.allows():
             self._draw()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -150,7 +150,7 @@ class GradientFlowLogger(Logger):
     def _draw(self) -> None:
         if not self._entries:
             return
-        with self._pace.working():
+        with self.pace.working():
             for history in self.history:
                 picture = figure_png(flow_heatmap(history, self.norm_range))
                 self.log.image(f"gradient_through_time/{history.layer}", *picture, step=self.training_step)

@@ -23,6 +23,26 @@ class MetricsLogger(keras.callbacks.TensorBoard):
         self._global_train_batch = self._batches_done
         self._first_epoch = None
 
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Leave Keras's work out of batches that are not logged: its summaries cost time also where nothing is written.
+
+        With a number of batches as `update_freq`, that is.
+        """
+        if self._is_logged(self._global_train_batch + 1):
+            super().on_train_batch_begin(batch, logs)
+        else:
+            self._global_train_batch += 1
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Log the batch, if it is one of those to be logged."""
+        if self._is_logged(self._global_train_batch):
+            super().on_train_batch_end(batch, logs)
+
+    def _is_logged(self, batch: int) -> bool:
+        # profile_batch and write_steps_per_second are at work in every batch.
+        always = self.update_freq == "epoch" or self._should_trace or self.write_steps_per_second
+        return bool(always) or batch % self.update_freq == 0
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the epoch under its number over all calls of `fit`; with `initial_epoch`, the caller's number."""
         if self._first_epoch is None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-SHARE: Final = 0.02
+SHARE: Final = 0.005
 """The share of the training time that may go into drawing pictures."""
 
 

@@ -14,7 +14,7 @@ class StateLogger(Logger):
     """Logs heatmaps of the states of every recurrent layer over time, for one sequence of a fixed batch.
 
     Tag: `state/<layer>`, an image with a panel for h_t and, for an LSTM, one for c_t: unit × time step. They are drawn
-    when due and 2 % of the time allow it, and at the end of training.
+    when due and 0.5 % of the time allow it, and at the end of training.
 
     Args:
         log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
@@ -37,18 +37,18 @@ class StateLogger(Logger):
         """Prepare the probe, and show the states before training."""
         super().on_train_begin(logs)
         self._probe = StateProbe(self.model)
-        self._pace = Pace()
+        self.pace = Pace()
         self._draw()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Draw when due."""
         super().on_train_batch_end(batch, logs)
-        if self.is_due() and self._pace.allows():
+        if self.is_due() and self.pace.allows():
             self._draw()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Draw when due."""
-        if self.update_freq == "epoch" and self._pace.allows():
+        if self.update_freq == "epoch" and self.pace.allows():
             self._draw()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -58,7 +58,7 @@ class StateLogger(Logger):
         super().on_train_end(logs)
 
     def _draw(self) -> None:
-        with self._pace.working():
+        with self.pace.working():
             for name, states in self._probe(self.x).items():
                 picture = figure_png(state_heatmap(name, states.states, states.unmasked))
                 self.log.image(f"state/{name}", *picture, step=self.training_step)
