@@ -18,10 +18,11 @@ EXACT_CPU_MEMORY = "TF_CPU_ALLOCATOR_USE_BFC"
 class MemoryLogger(Logger):
     """Logs the memory that tensors take at the peak of a training step, and the memory of the process.
 
-    Tags: `memory/tensor_peak_bytes` and `memory/process_bytes` (resident bytes). On a GPU the tensors are those on
-    the first GPU. On a CPU, TensorFlow counts all tensors only if `TF_CPU_ALLOCATOR_USE_BFC=true` stands in the
-    environment before TensorFlow is imported; without it the count would be far too small, so it is not logged, and
-    a warning says so once.
+    Tags: `memory/tensor_peak_bytes`; `memory/tensor_alive_bytes`, the part of it that was there before the training
+    step, such as weights, the optimiser's slots and data; `memory/process_bytes` (resident bytes). On a GPU the
+    tensors are those on the first GPU. On a CPU, TensorFlow counts all tensors only if
+    `TF_CPU_ALLOCATOR_USE_BFC=true` stands in the environment before TensorFlow is imported; without it the count
+    would be far too small, so it is not logged, and a warning says so once.
 
     Args:
         log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
@@ -30,6 +31,7 @@ class MemoryLogger(Logger):
 
     Attributes:
         peak_bytes: Integer or `None`. The largest tensor peak of all training steps since `on_train_begin`.
+        alive_bytes: Integer or `None`. The part of it that was there before that training step.
 
     Example:
     >>> model.fit(x, y, callbacks=[MemoryLogger("logs/full")])
@@ -40,15 +42,26 @@ class MemoryLogger(Logger):
         self._process = psutil.Process()
         self._device: str | None = None
         self._warned = False
-        self._recent_peak_bytes = 0
-        self.peak_bytes: int | None = None
+        self._alive_bytes = 0
+        self._recent = (0, 0)
+        self._largest: tuple[int, int] | None = None
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The largest tensor peak."""
+        return self._largest and self._largest[0]
+
+    @property
+    def alive_bytes(self) -> int | None:
+        """The part of it that was there before the training step."""
+        return self._largest and self._largest[1]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Find out whose memory can be counted."""
         super().on_train_begin(logs)
         self._device = counted_device()
-        self._recent_peak_bytes = 0
-        self.peak_bytes = None
+        self._recent = (0, 0)
+        self._largest = None
         if self._device is None and not self._warned:
             self._warned = True
             warnings.warn(
@@ -62,6 +75,7 @@ class MemoryLogger(Logger):
         """Let the peak count from here."""
         if self._device is not None:
             tf.config.experimental.reset_memory_stats(self._device)
+            self._alive_bytes = tf.config.experimental.get_memory_info(self._device)["current"]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the largest peak, and write it when due."""
@@ -70,8 +84,8 @@ class MemoryLogger(Logger):
         ran_variant = getattr(self.model.train_function, "ran_variant", False)
         if self._device is not None and not ran_variant:
             peak = tf.config.experimental.get_memory_info(self._device)["peak"]
-            self._recent_peak_bytes = max(self._recent_peak_bytes, peak)
-            self.peak_bytes = max(self.peak_bytes or 0, peak)
+            self._recent = max(self._recent, (peak, self._alive_bytes))
+            self._largest = max(self._largest or (0, 0), self._recent)
         if self.is_due():
             self._write(self.training_step)
 
@@ -83,10 +97,10 @@ class MemoryLogger(Logger):
 
     def _write(self, training_step: int) -> None:
         values = {"memory/process_bytes": float(self._process.memory_info().rss)}
-        if self._recent_peak_bytes:
-            values["memory/tensor_peak_bytes"] = float(self._recent_peak_bytes)
+        if self._recent[0]:
+            values["memory/tensor_peak_bytes"], values["memory/tensor_alive_bytes"] = map(float, self._recent)
         self.log.scalars(values, training_step)
-        self._recent_peak_bytes = 0
+        self._recent = (0, 0)
 
 
 def counted_device() -> str | None:

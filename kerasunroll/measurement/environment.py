@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,14 @@ FLAG = re.compile(
 PRIVATE = re.compile(r"TF_(VAR|TOKEN|CLI)_.*|.*(TOKEN|SECRET|PASSWORD|CREDENTIAL|_KEY).*")
 """Never recorded: secrets, and the variables of Terraform, whose names begin with TF as well."""
 
-HARMLESS = re.compile(r"TF_CPP_.*LOG.*|TF_CPP_VMODULE|TF_CPU_ALLOCATOR_USE_BFC|KERAS_HOME|CUDA_CACHE_\w+|KMP_WARNINGS")
+HARMLESS = re.compile(
+    r"TF_CPP_.*LOG.*|TF_CPP_VMODULE|TF_CPU_ALLOCATOR_USE_BFC|KERAS_HOME|CUDA_CACHE_\w+"
+    r"|KMP_WARNINGS|KMP_DUPLICATE_LIB_OK|KMP_INIT_AT_FORK"
+)
 """Recorded, but no reason to call two environments different.
 
-`TF_CPU_ALLOCATOR_USE_BFC` is set where tensor bytes are counted; times are never taken in that pass.
+`TF_CPU_ALLOCATOR_USE_BFC` is set where tensor bytes are counted; times are never taken in that pass. The last two are
+set by scikit-learn when it is imported, which happens for some data sources only.
 """
 
 CPU_QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")
@@ -170,7 +175,14 @@ def _flags(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _gpus() -> tuple[tuple[str, ...], str | None]:
-    text = _output("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
+    program = shutil.which("nvidia-smi")
+    return _gpus_told_by(program) if program else ((), None)
+
+
+@cache
+def _gpus_told_by(nvidia_smi: str) -> tuple[tuple[str, ...], str | None]:
+    """Ask once: every record holds the environment, and the answer takes up to seconds."""
+    text = _output(nvidia_smi, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
     rows = [row for row in csv.reader(text.splitlines(), skipinitialspace=True) if len(row) == 3]
     names = tuple(f"{name} ({memory})" for name, memory, _ in rows)
     return names, rows[0][2] if rows else None

@@ -55,7 +55,8 @@ def growth_exponent(t_values: Sequence[float], y_values: Sequence[float]) -> Gro
     if len(np.unique(t)) < 2:
         raise InputError(f"Expected at least two different numbers of time steps, got {list(t_values)}.")
     x = np.log(t) - np.log(t).mean()
-    z = np.log(y) - np.log(y).mean()
+    ratios = np.log(y / y[0])  # of equal values exactly 0, which their logarithms less the mean are not
+    z = ratios - ratios.mean()
     exponent = float(x @ z / (x @ x))
     half_width = _half_width(x, z - exponent * x)
     return Growth(exponent=exponent, low=exponent - half_width, high=exponent + half_width, points=len(t))

@@ -38,3 +38,13 @@ class Tally:
         """Set what is done of a piece of work, and tell."""
         self._pieces[piece] = done
         self._tell(Progress(doing, min(1.0, sum(self._pieces.values()) / self._total)))
+
+    def part(self, piece: str, share: float, total: float) -> "Tally":
+        """Return a tally for a piece of work that consists of pieces itself.
+
+        Args:
+            piece: String. The piece of this tally's.
+            share: Float. What that piece adds to this tally's sum when all of it is done.
+            total: Float. The sum of the part's own pieces.
+        """
+        return Tally(total, lambda news: self.report(piece, news.doing, share * news.done))

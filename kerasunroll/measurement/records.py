@@ -12,6 +12,7 @@ History of the schema:
 | version | what changed |
 |---|---|
 | 1 | the first |
+| 2 | `session`, `stopped_by` and `operations` are new, and the outcome `diverged` |
 """
 
 import hashlib
@@ -29,12 +30,15 @@ from kerasunroll.errors import InputError
 from kerasunroll.measurement.environment import Environment
 from kerasunroll.measurement.frozen import Frozen, thaw
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
-UPGRADES: Final[Mapping[int, Upgrade]] = {}
+UPGRADES: Final[Mapping[int, Upgrade]] = {1: lambda data: data | {"schema_version": 2}}
 """For each older schema version, the function that turns a record's data into the next version's."""
+
+
+Stopped = Literal["width", "rounds", "budget"]
 
 
 class Outcome(StrEnum):
@@ -45,6 +49,7 @@ class Outcome(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     CRASHED = "crashed"
     FAILED = "failed"
+    DIVERGED = "diverged"
     INTERRUPTED = "interrupted"
 
 
@@ -61,7 +66,11 @@ class Record(BaseModel):
         figures: Mapping from names to numbers, such as `{"compile_seconds": 3.2, "graph_nodes": 812}`.
         samples: Mapping from names to rounds of single values, such as training-step times in seconds: a list
             of rounds, each the list of its block.
-        path: String or `None`. What really ran, such as `"while"` or `"unrolled, xla"`.
+        operations: Mapping from operation types to their counts in the graph of the training step.
+        path: String or `None`. What really ran, such as `"while"` or `"unrolled+xla"`.
+        session: String or `None`. Equal for records whose rounds were taken in turns: only their rounds pair.
+        stopped_by: `"width"`, `"rounds"`, `"budget"` or `None`. What ended the rounds: intervals that were narrow
+            enough, the greatest number of rounds, or the time that was allowed.
         environment: `Environment`. Where it was measured.
         created: Datetime. When, in UTC. Defaults to now.
         kerasunroll_version: String. Defaults to this version.
@@ -73,7 +82,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     configuration: Frozen[JsonValue]
     variant: Annotated[str, StringConstraints(min_length=1)]
     outcome: Outcome
@@ -81,7 +90,10 @@ class Record(BaseModel):
     phase: str | None = None
     figures: Frozen[int | float] = Field(default_factory=dict, validate_default=True)
     samples: Frozen[list[list[float]]] = Field(default_factory=dict, validate_default=True)
+    operations: Frozen[int] = Field(default_factory=dict, validate_default=True)
     path: str | None = None
+    session: str | None = None
+    stopped_by: Stopped | None = None
     environment: Environment
     created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     kerasunroll_version: str = __version__
@@ -89,8 +101,7 @@ class Record(BaseModel):
     @property
     def key(self) -> str:
         """The identity in 16 characters: equal for two records exactly if they answer the same question."""
-        identity = canonical({"configuration": thaw(self.configuration), "variant": self.variant})
-        return hashlib.sha256(identity.encode()).hexdigest()[:16]
+        return record_key(thaw(self.configuration), self.variant)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -107,6 +118,12 @@ class Record(BaseModel):
 
 RESERVED_NAMES: Final = frozenset({*Record.model_fields, "key"})
 """Not for figures: in a table, a figure is a column beside these."""
+
+
+def record_key(configuration: Mapping[str, JsonValue], variant: str) -> str:
+    """Return the `key` of a record with this configuration and variant."""
+    identity = canonical({"configuration": dict(configuration), "variant": variant})
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def canonical(value: JsonValue) -> str:

@@ -114,17 +114,13 @@ def compare_rounds(
     a, b = block_times(a_rounds), block_times(b_rounds)
     if len(a) != len(b):
         raise InputError(f"Both variants need the same rounds, got {len(a)} and {len(b)}.")
-    log_ratios = np.log(a / b)
+    log_ratios = np.log(a) - np.log(b)
     center, _ = _center_and_error(log_ratios)
     half_width = _bootstrap_half_width(log_ratios, rng, resamples)
     total = math.hypot(half_width, _TWO_SIDED_95 * math.sqrt(2) * process_spread)
-    return Comparison(
-        ratio=float(np.exp(center)),
-        low=float(np.exp(center - total)),
-        high=float(np.exp(center + total)),
-        rounds=len(a),
-        half_width=half_width,
-    )
+    with np.errstate(over="ignore"):  # ratios that jump wildly: what is too large for a float is infinite
+        ratio, low, high = (float(np.exp(value)) for value in (center, center - total, center + total))
+    return Comparison(ratio=ratio, low=low, high=high, rounds=len(a), half_width=half_width)
 
 
 def needs_more_rounds(
@@ -177,11 +173,14 @@ def _bootstrap_half_width(log_ratios: NDArray[np.float64], rng: np.random.Genera
     count = len(log_ratios)
     if count < _FEWEST_ROUNDS:
         return math.inf
+    # Ratios that differ by rounding alone are equal.
+    log_ratios = np.round(log_ratios, 12)
     center, error = _center_and_error(log_ratios)
     centers, errors = _center_and_error(rng.choice(log_ratios, size=(resamples, count)))
     off = np.abs(centers - center)
     # A resample of equal values has no error to measure by: off by nothing, or by infinitely many of them.
-    pivots = np.divide(off, errors, out=np.where(off > 0, np.inf, 0.0), where=errors > 0)
+    with np.errstate(over="ignore"):  # nearly equal values: by nearly infinitely many
+        pivots = np.divide(off, errors, out=np.where(off > 0, np.inf, 0.0), where=errors > 0)
     # The next greater pivot, not one between two: infinity cannot be interpolated.
     return float(np.quantile(pivots, LOOK_CONFIDENCE, method="higher") * error) if error > 0 else 0.0
 

@@ -1,12 +1,22 @@
-"""The process that times one variant, from import to steady training steps.
+"""The process that times one variant, from import to steady training steps and inferences.
 
-It announces the phases `import`, `build`, `compile` and `steady`, sends its figures, and from then on answers the
-command `{"count": n}` with the seconds of n training steps.
+It announces the phases `import`, `build`, `compile` and `steady`, and sends its figures. From then on it answers:
+
+| command | answer |
+|---|---|
+| `{"what": "training_step", "count": n}` | `seconds` of n training steps, and the `loss` after them |
+| `{"what": "compile_forward"}` | the `figures` of the forward pass, in the phase `forward` |
+| `{"what": "forward", "count": n}` | `seconds` of n forward passes on a batch that lies ready |
+| `{"what": "predict", "count": n}` | `seconds` of n batches as `predict` does them |
 """
 
 import time
+from typing import TYPE_CHECKING, Any
 
-from kerasunroll.measurement.channel import open_channel
+from kerasunroll.measurement.channel import Channel, open_channel
+
+if TYPE_CHECKING:
+    from kerasunroll.measurement.timing import Timing
 
 
 def main() -> None:
@@ -23,9 +33,23 @@ def main() -> None:
         channel.phase("compile")
         figures = timing.first_training_step()
         channel.phase("steady")
-        channel.report(figures={"import_seconds": import_seconds, **figures}, path=timing.path())
+        channel.report(
+            figures={"import_seconds": import_seconds, **figures}, operations=timing.operations, path=timing.path
+        )
         for command in channel.commands():
-            channel.report(seconds=timing.block(command["count"]))
+            _answer(command, timing, channel)
+
+
+def _answer(command: dict[str, Any], timing: "Timing", channel: Channel) -> None:
+    match command["what"]:
+        case "training_step":
+            seconds, loss = timing.training_steps(command["count"])
+            channel.report(seconds=seconds, loss=loss)
+        case "compile_forward":
+            channel.phase("forward")
+            channel.report(figures=timing.compile_forward())
+        case what:
+            channel.report(seconds=timing.inferences(what, command["count"]))
 
 
 if __name__ == "__main__":

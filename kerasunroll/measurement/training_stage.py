@@ -1,19 +1,18 @@
 """Training the variants, with everything logged for TensorBoard. Nothing is timed here, so several run at once."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 from typing import Any, Final
 
+from kerasunroll.measurement.causes import describe_divergence
 from kerasunroll.measurement.environment import environment
 from kerasunroll.measurement.files import write_whole
-from kerasunroll.measurement.processes import Limits, Worker, WorkerError
+from kerasunroll.measurement.parallel import Ending, Workers, side_by_side
 from kerasunroll.measurement.progress import Tally
 from kerasunroll.measurement.records import Outcome, Record
+from kerasunroll.measurement.rules import Rules
 from kerasunroll.measurement.variant import Variant
-from kerasunroll.measurement.worker_env import COUNTED
 
 MEASUREMENT: Final = "training"
 RUN_FILE: Final = "run.json"
@@ -28,97 +27,81 @@ _LOGGED = {
 def train_variants(
     variants: Sequence[Variant],
     timings: Mapping[Path, Record],
-    limits: Limits,
+    rules: Rules,
     tally: Tally,
     jobs: int,
     keep: Callable[[Record], object] = lambda record: None,  # noqa: ARG005
 ) -> list[Record]:
     """Train variants, write a `run.json` into the folder of each, and return one record each.
 
-    A variant that fails gives a record that says so; the others go on.
+    A variant that fails gives a record that says so; the others go on. One whose loss is no number any more gives the
+    outcome `diverged`, with its figures up to there; one for which the time of `rules` does not suffice, `interrupted`.
 
     Args:
         variants: The variants.
         timings: What was measured before, by the variant's folder; logged with the run. Where a variant has none, the
             run logs its own times.
-        limits: What each worker may use.
+        rules: What each worker may use, and until when there is time.
         tally: Is told about the work done: one piece per variant.
         jobs: Integer. How many variants are trained at once.
         keep: Called with each record as soon as there is one, in any thread.
     """
-    workers = _Workers()
+    workers = Workers(rules)
 
     def train(variant: Variant) -> Record:
-        record = _train(variant, timings.get(variant.folder), limits, tally, workers)
+        record = _record(variant, _train(variant, timings.get(variant.folder), tally, workers))
         write_whole(variant.folder / RUN_FILE, record.model_dump_json(indent=1) + "\n")
         keep(record)
         return record
 
-    with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(train, variant) for variant in variants]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:  # Ctrl-C too: the threads wait for workers that are to end now
-            for future in futures:
-                future.cancel()
-            workers.kill()
-            raise
+    return side_by_side(variants, train, workers, jobs)
 
 
-@dataclass(frozen=True)
-class _Workers:
-    """The workers of several threads, all to be ended at once; also one that was being started meanwhile."""
-
-    started: list[Worker] = field(default_factory=list)
-    ending: Event = field(default_factory=Event)
-
-    def add(self, worker: Worker) -> None:
-        self.started.append(worker)
-        if self.ending.is_set():
-            worker.kill()
-
-    def kill(self) -> None:
-        self.ending.set()
-        for worker in list(self.started):
-            worker.kill()
-
-
-def _train(variant: Variant, timing: Record | None, limits: Limits, tally: Tally, workers: _Workers) -> Record:
+def _train(variant: Variant, timing: Record | None, tally: Tally, workers: Workers) -> Ending:
     job = {
         "config": variant.config.model_dump(mode="json"),
         "folder": str(variant.folder),
         "figures": None if timing is None else _logged(timing),
     }
-    piece = f"{variant.group} {variant} training"
-    result: dict[str, Any] = {}
-    figures: dict[str, float] = {}
-    error = None
-    try:
-        with Worker(
-            job,
-            module="kerasunroll.measurement.training_worker",
-            log_path=variant.folder / "training.log",
-            limits=limits,
-            env=COUNTED,
-        ) as worker:
-            workers.add(worker)
-            for message in worker.messages():
-                if "of" in message:
-                    tally.report(piece, f"{variant}: train", message["done"] / message["of"])
-                result = message.get("result", result)
-            figures = _figures(result)
-    except WorkerError as caught:
-        error = caught
+
+    def tell(message: dict[str, Any]) -> None:
+        if "of" in message:
+            done = message["done"] / message["of"]
+            tally.report(f"{variant.group} {variant} training", f"{variant}: train", done)
+
+    return workers.run(
+        job,
+        module="kerasunroll.measurement.training_worker",
+        log_path=variant.folder / "training.log",
+        on_message=tell,
+    )
+
+
+def _record(variant: Variant, ending: Ending) -> Record:
+    history = ending.result.get("history", {})
+    outcome, cause, phase = Outcome.DONE, None, None
+    if ending.error:
+        outcome, cause, phase = ending.error.outcome, ending.error.cause, ending.error.phase
+    elif diverged := _divergence(history.get("loss", [])):
+        outcome, cause, phase = Outcome.DIVERGED, diverged, "train"
     return Record(
         configuration=variant.question(MEASUREMENT),
         variant=variant.setting,
-        outcome=error.outcome if error else Outcome.DONE,
-        cause=error.cause if error else None,
-        phase=error.phase if error else None,
-        figures=figures,
-        samples={name: [values] for name, values in result.get("history", {}).items()},
+        outcome=outcome,
+        cause=cause,
+        phase=phase,
+        figures=_figures(ending.result) if ending.result else {},
+        samples={name: [values] for name, values in history.items()},
         environment=environment(),
     )
+
+
+def _divergence(losses: Sequence[float]) -> str | None:
+    """Return in words when the loss, one of each epoch, was no number any more."""
+    for epoch, loss in enumerate(losses, start=1):
+        if not math.isfinite(loss):
+            return describe_divergence(loss, f"in epoch {epoch}")
+    return None
 
 
 def _logged(timing: Record) -> dict[str, float]:
@@ -129,5 +112,6 @@ def _figures(result: Mapping[str, Any]) -> dict[str, float]:
     last = {f"final_{name}": values[-1] for name, values in result["history"].items()}
     figures = {**last, "fit_seconds": result["fit_seconds"]}
     if result["tensor_peak_bytes"] is not None:
-        figures["tensor_peak_bytes"] = result["tensor_peak_bytes"]
+        peak, alive = result["tensor_peak_bytes"], result["tensor_alive_bytes"]
+        figures |= {"tensor_peak_bytes": peak, "tensor_alive_bytes": alive, "tensor_added_bytes": peak - alive}
     return figures

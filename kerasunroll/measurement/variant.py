@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from kerasunroll.training.config import TrainingConfig
+
+LOOP: Final = "loop"
+"""The setting that the others of a group are compared with; where it is missing, the first one."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +24,8 @@ class Variant:
 
     @property
     def group(self) -> str:
-        """What is compared with each other has the same group: the stack's name."""
-        return self.config.stack.name
+        """What is compared with each other has the same group: `group_name`."""
+        return group_name(self.config)
 
     @property
     def setting(self) -> str:
@@ -37,3 +40,21 @@ class Variant:
         configuration = self.config.model_dump(mode="json")
         del configuration["stack"]["unroll"]
         return {"measurement": measurement, **configuration}
+
+
+def group_name(config: TrainingConfig) -> str:
+    """Return the name of everything about a training run that a grid can vary but the setting.
+
+    It is the stack's name, then the batch size and XLA where they are not the usual ones.
+
+    Args:
+        config: `TrainingConfig`.
+
+    Returns:
+        A string such as `"lstm-L2-U64-T100"` or `"gru-L1-U128-T400-mixed_bfloat16-B64-xla"`.
+    """
+    usual_batch_size = TrainingConfig.model_fields["batch_size"].default
+    words = [config.stack.name]
+    words += [f"B{config.batch_size}"] if config.batch_size != usual_batch_size else []
+    words += ["xla"] if config.jit_compile else []
+    return "-".join(words)

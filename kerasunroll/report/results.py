@@ -1,38 +1,64 @@
-"""The results of a comparison as one JSON file, for programs to read."""
+"""The results of a comparison as files for programs to read: one of JSON, one of comma-separated values."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from pydantic_core import to_json
 
 from kerasunroll import __version__
-from kerasunroll.measurement.comparison import Measured
 from kerasunroll.measurement.files import write_whole
+from kerasunroll.measurement.findings import Measured
+from kerasunroll.measurement.table import to_csv
+from kerasunroll.report.growth import find_sweeps
 from kerasunroll.report.rows import Row
 
-RESULTS_FILE = "results.json"
+RESULTS_FILE: Final = "results.json"
+RECORDS_FILE: Final = "results.csv"
 
 
 def write_results(rows: Sequence[Row], measured: Sequence[Measured], folder: Path) -> Path:
-    """Write `results.json`: the environment, and per variant its setting, figures, path and problems.
+    """Write `results.json`: the environment, everything known of each variant, and what grows how with T.
 
     Args:
         rows: One row per variant.
-        measured: What the rows were made from.
+        measured: What the rows were made from; any record may be missing.
         folder: Path. The folder of the comparison.
 
     Returns:
         The path of the file.
+
+    Raises:
+        InputError: If the folder cannot be written to.
+        RunError: If writing failed. No half-written file is left behind.
     """
     path = folder / RESULTS_FILE
+    environments = [record.environment for each in measured for record in each.records]
     content = {
         "kerasunroll_version": __version__,
-        "environment": measured[0].timing.environment.model_dump(mode="json"),
-        "variants": [
-            row.as_json() | {"configuration": each.variant.config.model_dump(mode="json")}
-            for row, each in zip(rows, measured, strict=True)
-        ],
+        "environment": environments[0].model_dump(mode="json") if environments else None,
+        "variants": [row.as_json() for row in rows],
+        "growth": [sweep.as_json() for sweep in find_sweeps(rows)],
     }
     # As in records: what JSON has no number for, such as the loss of a diverged training, is written as a string.
     write_whole(path, to_json(content, indent=1, inf_nan_mode="strings").decode() + "\n")
+    return path
+
+
+def write_records(measured: Sequence[Measured], folder: Path) -> Path:
+    """Write `results.csv`: a line for each record, as `kerasunroll.measurement.table.to_dataframe` lays them out.
+
+    Args:
+        measured: What was measured; any record may be missing.
+        folder: Path. The folder of the comparison.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        InputError: If the folder cannot be written to.
+        RunError: If writing failed. No half-written file is left behind.
+    """
+    path = folder / RECORDS_FILE
+    to_csv((record for each in measured for record in each.records), path)
     return path

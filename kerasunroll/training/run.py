@@ -1,26 +1,21 @@
 """One training run with everything logged: what `kerasunroll train` and `kerasunroll compare` do per variant."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
 from kerasunroll.callbacks import GradientFlowLogger, MemoryLogger, comparison_callbacks
 from kerasunroll.callbacks.event_log import EventLog
 from kerasunroll.figures.flow_history import save_histories
 from kerasunroll.training.config import MODEL_FILE, TrainingConfig
-from kerasunroll.training.session import Session, prepare
-
-OUTPUTS_FILE = "outputs.npz"
+from kerasunroll.training.outputs import probe_outputs, save_outputs
+from kerasunroll.training.session import prepare
 
 _Callback = TypeVar("_Callback", bound=keras.callbacks.Callback)
-
-PROBED = 64
-"""Validation sequences whose outputs are kept, to compare the settings."""
 
 
 def train(
@@ -33,6 +28,8 @@ def train(
 ) -> dict[str, Any]:
     """Train a variant; write event files, the model, and its outputs before and after into `folder`.
 
+    Training ends with the epoch in which the loss becomes NaN or infinite.
+
     Args:
         config: `TrainingConfig`.
         folder: Path. The run's folder; `train`, `validation` and `forward` in it are TensorBoard's runs.
@@ -43,11 +40,12 @@ def train(
 
     Returns:
         A dict of JSON values: `history` (a list per loss and metric, one entry an epoch), `metric` (its name),
-        `tensor_peak_bytes` (of a training step; `None` where TensorFlow cannot tell), `fit_seconds`.
+        `tensor_peak_bytes` (of a training step; `None` where TensorFlow cannot tell), `tensor_alive_bytes` (of them,
+        those alive before that training step), `fit_seconds`.
     """
     folder = Path(folder)
     session = prepare(config)
-    outputs = [_outputs(session)]
+    before = probe_outputs(session)
     callbacks = comparison_callbacks(folder, time=figures is None, states_of=session.source.x_validation[:1])
     on_begin()
     start = time.perf_counter()
@@ -57,30 +55,26 @@ def train(
         shuffle=False,  # the source has shuffled them
         epochs=config.epochs,
         verbose=0,
-        callbacks=[*callbacks, _Progress(on_training_step)],
+        callbacks=[*callbacks, _Progress(on_training_step), _StopWhenDiverged()],
     ).history
     fit_seconds = time.perf_counter() - start
-    outputs.append(_outputs(session))
+    after = probe_outputs(session)
     _log(figures or {}, folder)
     session.model.save(folder / MODEL_FILE)
     save_histories(_one(GradientFlowLogger, callbacks).history, folder)
-    np.savez(folder / OUTPUTS_FILE, before=outputs[0], after=outputs[1])
+    save_outputs(folder, before, after)
+    memory = _one(MemoryLogger, callbacks)
     return {
         "history": history,
         "metric": session.metric,
-        "tensor_peak_bytes": _one(MemoryLogger, callbacks).peak_bytes,
+        "tensor_peak_bytes": memory.peak_bytes,
+        "tensor_alive_bytes": memory.alive_bytes,
         "fit_seconds": fit_seconds,
     }
 
 
 def _one(kind: type[_Callback], callbacks: Sequence[keras.callbacks.Callback]) -> _Callback:
     return next(each for each in callbacks if isinstance(each, kind))
-
-
-def _outputs(session: Session) -> npt.NDArray[np.floating[Any]]:
-    # Called as it is, not compiled: for one batch, compiling takes longer than running.
-    outputs: npt.NDArray[np.floating[Any]] = session.model(session.source.x_validation[:PROBED], training=False).numpy()
-    return outputs
 
 
 def _log(figures: Mapping[str, float], folder: Path) -> None:
@@ -108,3 +102,11 @@ class _Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         self._done_before = (epoch + 1) * self.params["steps"]
         self._tell(self._done_before, self.params["epochs"] * self.params["steps"])
+
+
+class _StopWhenDiverged(keras.callbacks.Callback):
+    """Ends the training with the epoch in which the loss is no number any more."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        if not math.isfinite((logs or {})["loss"]):
+            self.model.stop_training = True

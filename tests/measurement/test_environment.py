@@ -137,3 +137,12 @@ def test_gpus_are_what_nvidia_smi_says(tmp_path, monkeypatch, script, gpus, driv
 def test_no_gpu_without_nvidia_smi(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert environment().gpus == ()
+
+
+def test_nvidia_smi_is_asked_once(tmp_path, monkeypatch):
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\necho asked >> {tmp_path}/asked\necho 'NVIDIA H200, 143771 MiB, 550.54.15'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert environment() == environment()
+    assert (tmp_path / "asked").read_text() == "asked\n"

@@ -17,6 +17,11 @@ def test_a_power_law_gives_its_exponent(exponent):
     assert growth.points == 5
 
 
+def test_what_is_constant_does_not_grow_at_all():
+    growth = growth_exponent([25, 50, 100, 400], [997] * 4)
+    assert (growth.exponent, growth.low, growth.high) == (0, 0, 0)
+
+
 def test_fit_and_interval_are_those_of_scipy():
     rng = np.random.default_rng(3)
     t = np.array([10.0, 20, 40, 80, 160, 320])

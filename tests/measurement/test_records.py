@@ -88,7 +88,10 @@ def test_key_is_the_same_on_every_machine_and_day():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"outcome": "exploded"}, "Input should be 'done', 'timeout', 'out_of_memory', 'crashed', 'failed' or 'interr"),
+        (
+            {"outcome": "exploded"},
+            "Input should be 'done', 'timeout', 'out_of_memory', 'crashed', 'failed', 'diverged'",
+        ),
         ({"outcome": "timeout"}, "Only the outcome 'done' has no cause, got 'timeout' with cause None."),
         ({"cause": "why?"}, "Only the outcome 'done' has no cause, got 'done' with cause 'why?'."),
         ({"figures": {"Compile-Time": 1.0}}, "lower_case_with_underscores, got 'Compile-Time'"),
@@ -100,7 +103,8 @@ def test_key_is_the_same_on_every_machine_and_day():
         ({"variant": ""}, "String should have at least 1 character"),
         ({"created": datetime(2026, 1, 1)}, "Input should have timezone info"),
         ({"colour": "red"}, "Extra inputs are not permitted"),
-        ({"schema_version": 2}, "Input should be 1"),
+        ({"schema_version": 1}, "Input should be 2"),
+        ({"stopped_by": "boredom"}, "Input should be 'width', 'rounds' or 'budget'"),
     ],
 )
 def test_what_does_not_fit_is_refused(changes, message):
@@ -148,3 +152,13 @@ class TestUpgrade:
     def test_a_version_that_never_was_is_an_error(self, version):
         with pytest.raises(ValueError, match="unknown schema version"):
             upgrade({"schema_version": version})
+
+
+def test_a_record_of_the_first_schema_can_still_be_read():
+    """As version 1 wrote it: nobody had taken turns yet, and operations were not counted by type."""
+    old = json.loads(record(figures={"step_seconds": 0.02}).model_dump_json()) | {"schema_version": 1}
+    for new in ("session", "stopped_by", "operations"):
+        del old[new]
+    read = Record.model_validate(upgrade(old))
+    assert read.figures["step_seconds"] == 0.02
+    assert (read.session, read.stopped_by, dict(read.operations)) == (None, None, {})

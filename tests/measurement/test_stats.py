@@ -86,6 +86,12 @@ class TestByHand:
         assert (comparison.low, comparison.high, comparison.verdict) == (0, math.inf, "no difference")
         assert Comparison.model_validate_json(comparison.model_dump_json()) == comparison
 
+    def test_ratios_that_jump_over_all_bounds_have_an_interval_without_any(self):
+        """Warnings are errors here."""
+        wild = [10.0 ** (300 * (-1) ** number) for number in range(12)]
+        comparison = compare_rounds(rounds_of(*wild), rounds_of(*wild[::-1]), rng=rng())
+        assert (comparison.low, comparison.high, comparison.verdict) == (0, math.inf, "no difference")
+
     def test_same_seed_same_interval(self):
         a, b = rounds_of(*rng(1).lognormal(0, 0.1, 20)), rounds_of(*rng(2).lognormal(0, 0.1, 20))
         assert compare_rounds(a, b, rng=rng(7)) == compare_rounds(a, b, rng=rng(7))
@@ -222,3 +228,14 @@ def test_processes_that_differ_as_measured_are_not_called_different():
     machine = NoisyMachine(process_jitter=PROCESS_SPREAD)
     verdicts = [compare_rounds(*machine.rounds(1.0, source), rng=source, resamples=500).verdict for _ in range(200)]
     assert verdicts.count("no difference") >= 186
+
+
+def test_ratios_that_differ_by_rounding_alone_are_equal():
+    """Exactly twice the time in every round, at a speed that changes: logarithms of ratios differ in the last bit."""
+    for seed in range(50):
+        speeds = np.random.default_rng(seed).uniform(0.9, 1.1, 20)
+        found = compare_rounds(
+            [[0.2 * s] * 3 for s in speeds], [[0.1 * s] * 3 for s in speeds], rng=np.random.default_rng(0)
+        )
+        assert found.half_width == 0
+        assert found.verdict == "slower"

@@ -18,7 +18,14 @@ def record(variant: str, facts=HERE, **changes) -> Record:
     )
 
 
-LOOP = record("loop", figures={"compile_seconds": 1.5, "graph_nodes": 100}, path="while")
+LOOP = record(
+    "loop",
+    figures={"compile_seconds": 1.5, "graph_nodes": 100},
+    operations={"MatMul": 12},
+    path="while",
+    session="one",
+    stopped_by="width",
+)
 FULL = record("full", outcome="timeout", cause='too long, "really"\nsee the log', phase="compile")
 
 
@@ -59,6 +66,9 @@ def test_data_frame_has_a_row_per_record_and_a_column_per_fact():
     assert set(frame["configuration.fit.batch_size"]) == {32}
     assert set(frame["environment.flags.OMP_NUM_THREADS"]) == {"2"}
     assert set(frame["environment.cpu"]) == {HERE.cpu}
+    assert frame["operations.MatMul"][0] == 12
+    assert frame["stopped_by"].tolist()[0] == "width"
+    assert frame["session"].tolist()[0] == "one"
     assert frame["key"].tolist() == [LOOP.key, FULL.key]
 
 
@@ -68,6 +78,8 @@ def test_csv_is_read_back_with_the_same_figures(tmp_path):
     frame = pd.read_csv(io.StringIO(text))
     assert frame["graph_nodes"][0] == 100
     assert frame["cause"][1] == 'too long, "really"\nsee the log'
+    assert list(frame.columns) == list(to_dataframe([LOOP, FULL]).columns)
+    assert frame["compile_seconds"].isna().tolist() == [False, True]
 
 
 def test_csv_that_cannot_be_written_is_one_clear_error(tmp_path):

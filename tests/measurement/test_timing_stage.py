@@ -4,14 +4,18 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from kerasunroll.data import open_source
+from kerasunroll.measurement import rules as rules_module
 from kerasunroll.measurement import timing_stage
 from kerasunroll.measurement.processes import Limits, WorkerError
 from kerasunroll.measurement.progress import Tally
-from kerasunroll.measurement.records import Outcome
+from kerasunroll.measurement.records import Outcome, Record
+from kerasunroll.measurement.rules import Rules
 from kerasunroll.measurement.stats import MAX_ROUNDS, MIN_ROUNDS
 from kerasunroll.measurement.variant import Variant
 from kerasunroll.training.config import TrainingConfig
@@ -19,6 +23,13 @@ from kerasunroll.training.config import TrainingConfig
 SETTINGS = {"loop": False, "full": True, "full,loop": (True, False)}
 TRIAL = 1
 """The blocks that a worker is asked for before the first round."""
+
+
+BLOCK_SECONDS = timing_stage.TRAINING_STEP.block_seconds
+BUDGET_SPENT = "the time budget was spent"
+XLA_LINE = (
+    "I0000 00:00:17 9 device_compiler.h:538] Compilation of XLA executable time: 1.5 s (1500000 us) (cumulative: 9 s)"
+)
 
 
 def fail(phase: str) -> None:
@@ -30,6 +41,16 @@ def restless(number: int) -> float:
     return 0.02 * math.exp(random.Random(number).gauss(0, 0.5))
 
 
+class Clock:
+    """The time as the rules see it; whoever takes time moves it on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @dataclass
 class Acts:
     """How a worker pretends.
@@ -37,13 +58,23 @@ class Acts:
     Args:
         seconds: From the round's number (0 is the trial) to the time of a training step.
         fails_at: The number of the block during which it dies; -1 is before any.
+        fails_in: What it is doing when it dies of something else than a training step.
+        interrupts_at: The number of the block during which the user presses Ctrl-C; -1 is before any.
         first, trace: Seconds of the first training step, and of the tracing in it.
+        compiles: Seconds that it needs to get ready.
+        loss: From the number of the block to the loss after it.
+        log: What is in its log when it is ready.
     """
 
     seconds: Callable[[int], float] = lambda _: 0.02
     fails_at: int | None = None
+    fails_in: str | None = None
+    interrupts_at: int | None = None
     first: float = 2.0
     trace: float = 0.5
+    compiles: float = 1.0
+    loss: Callable[[int], float] = lambda _: 0.5
+    log: str = ""
 
 
 @dataclass
@@ -51,24 +82,27 @@ class Stage:
     """Everything that happened, in order."""
 
     acts: dict[str, Acts]
+    clock: Clock = field(default_factory=Clock)
     alive: set[str] = field(default_factory=set)
-    turns: list[str] = field(default_factory=list)
-    counts: dict[str, list[int]] = field(default_factory=dict)
+    turns: list[tuple[str, str]] = field(default_factory=list)
     alive_at_compile: list[set[str]] = field(default_factory=list)
     alive_in_rounds: list[set[str]] = field(default_factory=list)
+    kept: list[Record] = field(default_factory=list)
 
     def worker(self, job, *, log_path, on_phase, **_):
+        log_path.parent.mkdir(exist_ok=True)
+        log_path.write_text(self.acts[log_path.parent.name].log)
         return Pretender(self, job, log_path.parent.name, on_phase)
 
 
 class Pretender:
-    peak_bytes = 700_000_000
-
     def __init__(self, stage: Stage, job, setting: str, on_phase) -> None:
         assert job["stack"]["unroll"] == SETTINGS[setting] or tuple(job["stack"]["unroll"]) == SETTINGS[setting]
         self.stage, self.setting, self.on_phase = stage, setting, on_phase
         self.acts = stage.acts[setting]
-        self.blocks: list[int] = []
+        self.phase = "start"
+        self.commands: list[dict[str, Any]] = []
+        self.answered: list[str] = []
 
     def __enter__(self):
         self.stage.alive.add(self.setting)
@@ -78,36 +112,69 @@ class Pretender:
         self.stage.alive.remove(self.setting)
 
     def send(self, command):
-        self.blocks.append(command["count"])
+        self.commands.append(command)
 
-    def receive(self):
-        if not self.blocks:
-            return self._ready()
-        number = len(self.blocks) - TRIAL
+    def receive(self, timeout):
+        if not self.commands:
+            return self._ready(timeout)
+        command = self.commands[-1]
+        what = command["what"]
+        if what == self.acts.fails_in:
+            fail("forward")
+        if what == "compile_forward":
+            return {"figures": {"forward_nodes": 99}}
+        number = self.answered.count(what) + 1 - TRIAL
+        self.answered.append(what)
         if number > 0:
-            self.stage.turns.append(self.setting)
+            self.stage.turns.append((what, self.setting))
             self.stage.alive_in_rounds.append(set(self.stage.alive))
+        if what != "training_step":
+            return {"seconds": [0.004 if what == "forward" else 0.005] * command["count"]}
+        if number == self.acts.interrupts_at:
+            raise KeyboardInterrupt
         if number == self.acts.fails_at:
             fail("steady")
-        self.stage.counts.setdefault(self.setting, []).append(self.blocks[-1])
-        return {"seconds": [self.acts.seconds(number)] * self.blocks[-1]}
+        block = [self.acts.seconds(number)] * command["count"]
+        self._spend(sum(block), timeout)
+        return {"seconds": block, "loss": self.acts.loss(number)}
 
-    def _ready(self):
-        for phase in ("import", "build", "compile"):
-            self.on_phase(phase)
+    def _ready(self, timeout):
+        for self.phase in ("import", "build", "compile"):
+            self.on_phase(self.phase)
         self.stage.alive_at_compile.append(set(self.stage.alive))
         if self.acts.fails_at == -1:
             fail("compile")
+        if self.acts.interrupts_at == -1:
+            raise KeyboardInterrupt
+        self._spend(self.acts.compiles, timeout)
+        self.phase = "steady"
         figures = {"first_step_seconds": self.acts.first, "trace_seconds": self.acts.trace, "parameters": 7}
-        return {"figures": figures, "path": "while"}
+        return {"figures": figures, "operations": {"MatMul": 3}, "path": "while"}
+
+    def _spend(self, seconds: float, timeout: float) -> None:
+        """Let time pass, as the real worker's `receive` does."""
+        self.stage.clock.now += min(seconds, timeout)
+        if seconds > timeout:
+            raise WorkerError(Outcome.TIMEOUT, f"it did not answer within {timeout} s", self.phase)
 
 
 @pytest.fixture
-def time_them(tmp_path, monkeypatch):
-    def time_them(seed: int = 0, **acts: Acts):
+def stage_of(monkeypatch):
+    def stage_of(**acts: Acts) -> Stage:
         settings = {"loop": "loop", "full": "full", "mixed": "full,loop"}
         stage = Stage({settings[name]: each for name, each in acts.items()})
         monkeypatch.setattr(timing_stage, "Worker", stage.worker)
+        monkeypatch.setattr(rules_module, "time", SimpleNamespace(monotonic=stage.clock))
+        return stage
+
+    return stage_of
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Time the variants of a stage; `budget` is the time in seconds that there is."""
+
+    def run(stage: Stage, seed: int = 0, budget: float = math.inf, **rules):
         source = open_source("adding", timesteps=4, examples=40)
         variants = [
             Variant(
@@ -118,9 +185,20 @@ def time_them(tmp_path, monkeypatch):
         ]
         shares: list[float] = []
         tally = Tally(len(variants) + 1, lambda news: shares.append(news.done))
-        records = timing_stage.time_group(variants, Limits(), tally, random.Random(seed))
+        rules = Rules(Limits(), deadline=stage.clock.now + budget, **rules)
+        records = timing_stage.time_group(variants, rules, tally, random.Random(seed), keep=stage.kept.append)
         assert shares == sorted(shares)
-        return dict(zip(stage.acts, records, strict=True)), stage
+        assert stage.kept == records
+        return dict(zip(stage.acts, records, strict=True))
+
+    return run
+
+
+@pytest.fixture
+def time_them(stage_of, run):
+    def time_them(seed: int = 0, budget: float = math.inf, rules=None, **acts: Acts):
+        stage = stage_of(**acts)
+        return run(stage, seed, budget, **(rules or {})), stage
 
     return time_them
 
@@ -132,8 +210,8 @@ def test_a_record_tells_the_five_times_apart(time_them):
     assert loop.figures["step_seconds"] == pytest.approx(0.02)
     assert loop.figures["compile_seconds"] == pytest.approx(2.0 - 0.5 - 0.02)
     assert full.figures["compile_seconds"] == pytest.approx(9.0 - 4.0 - 0.01)
-    assert loop.figures["process_peak_bytes"] == 700_000_000
     assert loop.figures["parameters"] == 7
+    assert dict(loop.operations) == {"MatMul": 3}
 
 
 def test_two_settings_answer_one_question(time_them):
@@ -153,8 +231,9 @@ def test_each_compiles_while_no_other_computes_and_all_take_turns(time_them):
     everyone = {"loop", "full", "full,loop"}
     assert stage.alive_at_compile == [{"loop"}, {"loop", "full"}, everyone]  # those before are waiting
     rounds = [stage.turns[start : start + 3] for start in range(0, len(stage.turns), 3)]
-    assert all(set(turns) == everyone for turns in rounds)
-    assert len({tuple(turns) for turns in rounds}) > 1
+    assert all({who for _, who in turns} == everyone for turns in rounds)
+    assert [turns[0][0] for turns in rounds] == ["training_step"] * 10 + ["forward"] * 10 + ["predict"] * 10
+    assert len({tuple(turns) for turns in rounds}) > 3
     assert all(alive == everyone for alive in stage.alive_in_rounds)
     assert stage.alive == set()
 
@@ -175,6 +254,45 @@ def test_rounds_go_on_until_the_ratio_is_known(time_them, seconds, rounds):
     records, _ = time_them(loop=Acts(seconds), full=Acts(seconds if rounds == MIN_ROUNDS else restless))
     for record in records.values():
         assert len(record.samples["step_seconds"]) == rounds
+        assert record.stopped_by == ("width" if rounds == MIN_ROUNDS else "rounds")
+
+
+@pytest.mark.parametrize(
+    ("rules", "rounds", "stopped_by"),
+    [({"max_rounds": 15}, 15, "rounds"), ({"half_width": 9.0}, MIN_ROUNDS, "width")],
+)
+def test_width_and_number_of_rounds_are_the_caller_s(time_them, rules, rounds, stopped_by):
+    records, _ = time_them(loop=Acts(), full=Acts(restless), rules=rules)
+    for record in records.values():
+        assert (len(record.samples["step_seconds"]), record.stopped_by) == (rounds, stopped_by)
+
+
+def test_forward_pass_and_predict_are_timed_apart(time_them):
+    records, _ = time_them(loop=Acts(), full=Acts(restless))
+    for record in records.values():
+        assert record.figures["forward_nodes"] == 99
+        assert record.figures["forward_seconds"] == pytest.approx(0.004)
+        assert record.figures["predict_seconds"] == pytest.approx(0.005)
+        assert [len(record.samples[name]) for name in ("forward_seconds", "predict_seconds")] == [MIN_ROUNDS] * 2
+
+
+def test_one_that_cannot_compile_the_forward_pass_keeps_its_training_steps(time_them):
+    records, _ = time_them(loop=Acts(), full=Acts(fails_in="compile_forward"))
+    full = records["full"]
+    assert (full.outcome, full.phase) == (Outcome.OUT_OF_MEMORY, "forward")
+    assert full.figures["step_seconds"] == pytest.approx(0.02)
+    assert records["loop"].figures["forward_seconds"] == pytest.approx(0.004)
+
+
+def test_what_xla_compiled_is_told_only_where_it_did(time_them):
+    records, _ = time_them(loop=Acts(log=f"{XLA_LINE}\n{XLA_LINE}\n"), full=Acts(log="nothing\n"))
+    assert records["loop"].figures["xla_compile_seconds"] == 3
+    assert "xla_compile_seconds" not in records["full"].figures
+
+
+def test_records_of_one_call_share_a_session_and_those_of_two_do_not(time_them):
+    first, second = (time_them(loop=Acts(), full=Acts())[0] for _ in range(2))
+    assert first["loop"].session == first["full"].session != second["loop"].session == second["full"].session
 
 
 def test_one_setting_alone_is_timed_too(time_them):
@@ -182,7 +300,7 @@ def test_one_setting_alone_is_timed_too(time_them):
     assert len(records["loop"].samples["step_seconds"]) == MIN_ROUNDS
 
 
-@pytest.mark.parametrize(("seconds", "count"), [(timing_stage.BLOCK_SECONDS / 4, 4), (1e-5, 50), (3.0, 2)])
+@pytest.mark.parametrize(("seconds", "count"), [(BLOCK_SECONDS / 4, 4), (1e-5, 50), (3.0, 2)])
 def test_a_block_takes_about_as_long_for_fast_and_slow_networks(time_them, seconds, count):
     records, _ = time_them(loop=Acts(lambda _: seconds))
     assert {len(block) for block in records["loop"].samples["step_seconds"]} == {count}
@@ -219,3 +337,93 @@ def test_one_that_dies_is_recorded_and_the_others_go_on(time_them, who, fails_at
 def test_all_may_die(time_them, fails_at):
     records, _ = time_them(loop=Acts(fails_at=fails_at), full=Acts(fails_at=fails_at))
     assert {record.outcome for record in records.values()} == {Outcome.OUT_OF_MEMORY}
+
+
+@pytest.mark.parametrize(("loss", "word"), [(math.nan, "NaN"), (math.inf, "infinite")])
+def test_a_loss_that_is_no_number_is_told_and_the_times_are_kept(time_them, loss, word):
+    records, _ = time_them(loop=Acts(loss=lambda number: loss if number > 5 else 0.5), full=Acts())
+    diverged = records["loop"]
+    assert diverged.outcome is Outcome.DIVERGED
+    # The first one, three for the trial, and ten blocks of four.
+    assert diverged.cause == (
+        f"the loss became {word} within 44 training steps on one batch: lower --learning-rate or set --clipnorm"
+    )
+    assert diverged.figures["step_seconds"] == pytest.approx(0.02)
+    assert len(diverged.samples["predict_seconds"]) == MIN_ROUNDS
+    assert records["full"].outcome is Outcome.DONE
+
+
+class TestBudget:
+    """A block takes 0.08 s, a trial 0.06 s, getting ready 1 s; nothing else takes time."""
+
+    def test_rounds_end_when_it_is_spent(self, time_them):
+        records, _ = time_them(loop=Acts(), full=Acts(restless), budget=2.12 + 7 * 0.16)
+        assert 1 <= len(records["loop"].samples["step_seconds"]) < MIN_ROUNDS
+        for record in records.values():
+            assert (record.outcome, record.stopped_by) == (Outcome.DONE, "budget")
+            assert "step_seconds" in record.figures
+            assert "forward_seconds" not in record.figures
+
+    def test_one_that_had_no_turn_is_to_be_measured_again(self, time_them):
+        records, stage = time_them(loop=Acts(), full=Acts(), budget=2.12 + 0.01)
+        (turn,) = stage.turns
+        for name, record in records.items():
+            had_time = name == turn[1] and "step_seconds" in record.samples
+            assert had_time == (record.outcome is Outcome.DONE)
+        assert {record.cause for record in records.values() if record.outcome is Outcome.INTERRUPTED} == {BUDGET_SPENT}
+
+    def test_what_compiles_for_too_long_is_ended_and_what_comes_after_is_not_begun(self, time_them):
+        records, stage = time_them(loop=Acts(), full=Acts(compiles=500), mixed=Acts(), budget=60)
+        loop, full, mixed = records.values()
+        assert {record.outcome for record in records.values()} == {Outcome.INTERRUPTED}
+        assert {record.cause for record in records.values()} == {BUDGET_SPENT}
+        assert (full.phase, mixed.phase) == ("compile", "start")
+        assert loop.figures["first_step_seconds"] == 2
+        assert dict(full.figures) == dict(mixed.figures) == {}
+        assert stage.alive_at_compile == [{"loop"}, {"loop", "full"}]
+        assert stage.alive == set()
+
+    def test_a_limit_of_its_own_remains_one(self, time_them, monkeypatch):
+        def too_long(worker, timeout):
+            raise WorkerError(Outcome.TIMEOUT, "it took longer than its limit of 10 s", "compile")
+
+        monkeypatch.setattr(Pretender, "_ready", too_long)
+        records, _ = time_them(loop=Acts(), budget=60)
+        assert (records["loop"].outcome, records["loop"].cause) == (
+            Outcome.TIMEOUT,
+            "it took longer than its limit of 10 s",
+        )
+
+
+class TestCtrlC:
+    def test_what_was_measured_is_kept(self, stage_of, run):
+        stage = stage_of(loop=Acts(), full=Acts(interrupts_at=4), mixed=Acts(fails_at=2))
+        with pytest.raises(KeyboardInterrupt):
+            run(stage)
+        loop, full, mixed = stage.kept
+        for record in (loop, full):
+            assert (record.outcome, record.cause) == (Outcome.INTERRUPTED, "interrupted by the user")
+            assert record.figures["step_seconds"] == pytest.approx(0.02)
+            assert record.figures["first_step_seconds"] == 2
+        assert len(full.samples["step_seconds"]) == 3
+        assert mixed.outcome is Outcome.OUT_OF_MEMORY  # that had been found out before
+        assert stage.alive == set()
+
+    def test_what_has_nothing_yet_gives_no_record(self, stage_of, run):
+        stage = stage_of(loop=Acts(), full=Acts(interrupts_at=-1), mixed=Acts())
+        with pytest.raises(KeyboardInterrupt):
+            run(stage)
+        (loop,) = stage.kept
+        assert (loop.variant, loop.figures["first_step_seconds"]) == ("loop", 2)
+        assert stage.alive == set()
+
+    def test_any_other_exception_is_no_less_careful(self, stage_of, run, monkeypatch):
+        def full_disk(*_, **__):
+            raise OSError("No space left on device")
+
+        stage = stage_of(loop=Acts(), full=Acts())
+        monkeypatch.setattr(timing_stage, "compare_rounds", full_disk)
+        with pytest.raises(OSError, match="No space left"):
+            run(stage)
+        assert {record.cause for record in stage.kept} == {"interrupted by OSError: No space left on device"}
+        assert [len(record.samples["step_seconds"]) for record in stage.kept] == [MIN_ROUNDS] * 2

@@ -5,27 +5,31 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from kerasunroll.data import open_source
-from kerasunroll.measurement import training_stage
+from kerasunroll.measurement import parallel
+from kerasunroll.measurement import rules as rules_module
 from kerasunroll.measurement.environment import environment
-from kerasunroll.measurement.processes import Limits, WorkerError
+from kerasunroll.measurement.processes import WorkerError
 from kerasunroll.measurement.progress import Tally
 from kerasunroll.measurement.records import Outcome, Record
+from kerasunroll.measurement.rules import Rules
 from kerasunroll.measurement.training_stage import train_variants
 from kerasunroll.measurement.variant import Variant
 from kerasunroll.training.config import TrainingConfig
 
 SECONDS = 10
+MEMORY = {"tensor_peak_bytes": 9_000_000, "tensor_alive_bytes": 2_000_000}
 Play = Callable[["Pretender"], Iterator[dict[str, Any]]]
 
 
 def result(**changes) -> dict[str, Any]:
     history = {"loss": [0.9, 0.5], "val_mae": [0.8, 0.25]}
-    return {"result": {"history": history, "fit_seconds": 3.5, "tensor_peak_bytes": 9_000_000, **changes}}
+    return {"result": {"history": history, "fit_seconds": 3.5, **MEMORY, **changes}}
 
 
 def trains(worker: "Pretender") -> Iterator[dict[str, Any]]:
@@ -49,6 +53,7 @@ def hangs(worker: "Pretender") -> Iterator[dict[str, Any]]:
 class Pretender:
     job: dict[str, Any]
     play: Play
+    sent: Iterator[dict[str, Any]] | None = None
     killed: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self):
@@ -57,8 +62,9 @@ class Pretender:
     def __exit__(self, *_):
         pass
 
-    def messages(self):
-        return self.play(self)
+    def receive(self, timeout):  # noqa: ARG002
+        self.sent = self.sent or self.play(self)
+        return next(self.sent)
 
     def kill(self):
         self.killed.set()
@@ -79,7 +85,7 @@ def variants(tmp_path) -> list[Variant]:
 def train_them(variants, monkeypatch):
     """Train the first variants, each as its play says; returns the records and what was kept, in order."""
 
-    def train_them(*plays: Play, jobs: int = 1, timings=None, tell=lambda _: None, workers=None):
+    def train_them(*plays: Play, jobs: int = 1, timings=None, tell=lambda _: None, workers=None, rules=None):
         workers = [] if workers is None else workers
         by_folder = {variant.folder: play for variant, play in zip(variants, plays, strict=False)}
 
@@ -87,11 +93,11 @@ def train_them(variants, monkeypatch):
             workers.append(Pretender(job, by_folder[log_path.parent]))
             return workers[-1]
 
-        monkeypatch.setattr(training_stage, "Worker", start)
+        monkeypatch.setattr(parallel, "Worker", start)
         kept: list[Record] = []
         tally = Tally(len(plays), tell)
         chosen = variants[: len(plays)]
-        return train_variants(chosen, timings or {}, Limits(), tally, jobs, keep=kept.append), kept
+        return train_variants(chosen, timings or {}, rules or Rules(), tally, jobs, keep=kept.append), kept
 
     return train_them
 
@@ -108,6 +114,8 @@ def test_a_record_holds_the_last_of_each_metric_and_all_epochs(train_them, varia
         "final_val_mae": 0.25,
         "fit_seconds": 3.5,
         "tensor_peak_bytes": 9_000_000,
+        "tensor_alive_bytes": 2_000_000,
+        "tensor_added_bytes": 7_000_000,
     }
     assert json.loads(record.model_dump_json())["samples"] == {"loss": [[0.9, 0.5]], "val_mae": [[0.8, 0.25]]}
     assert kept == [record]
@@ -115,14 +123,40 @@ def test_a_record_holds_the_last_of_each_metric_and_all_epochs(train_them, varia
 
 
 def test_memory_that_could_not_be_counted_is_absent(train_them):
-    (record,), _ = train_them(lambda _: iter([result(tensor_peak_bytes=None)]))
-    assert "tensor_peak_bytes" not in record.figures
+    (record,), _ = train_them(lambda _: iter([result(tensor_peak_bytes=None, tensor_alive_bytes=None)]))
+    assert not [name for name in record.figures if name.endswith("_bytes")]
 
 
-def test_a_loss_that_overflowed_is_recorded_as_such(train_them, variants):
-    history = {"loss": [0.9, float("nan")]}
-    train_them(lambda _: iter([result(history=history)]))
-    assert json.loads(run_file(variants[0]).read_text())["figures"]["final_loss"] == "NaN"
+@pytest.mark.parametrize(("loss", "word"), [("nan", "NaN"), ("inf", "infinite")])
+def test_a_loss_that_is_no_number_any_more_is_told_and_everything_kept(train_them, variants, loss, word):
+    history = {"loss": [0.9, 0.8, float(loss)]}
+    (record,), _ = train_them(lambda _: iter([result(history=history)]))
+    assert (record.outcome, record.phase) == (Outcome.DIVERGED, "train")
+    assert record.cause == f"the loss became {word} in epoch 3: lower --learning-rate or set --clipnorm"
+    assert record.figures["tensor_added_bytes"] == 7_000_000
+    written = json.loads(run_file(variants[0]).read_text())
+    assert (written["figures"]["final_loss"], len(written["samples"]["loss"][0])) == (
+        "NaN" if word == "NaN" else "Infinity",
+        3,
+    )
+
+
+def test_what_is_not_done_when_the_time_is_spent_is_to_be_done_again(train_them, monkeypatch):
+    now = [100.0]
+
+    def takes_too_long(worker):
+        yield {"done": 2, "of": 8}
+        now[0] += 50
+        raise WorkerError(Outcome.TIMEOUT, "it did not answer within 10 s", "train")
+
+    monkeypatch.setattr(rules_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    workers: list[Pretender] = []
+    records, kept = train_them(trains, takes_too_long, trains, workers=workers, rules=Rules(deadline=110))
+    assert [record.outcome for record in records] == [Outcome.DONE, Outcome.INTERRUPTED, Outcome.INTERRUPTED]
+    assert [record.cause for record in records[1:]] == ["the time budget was spent"] * 2
+    assert [record.phase for record in records[1:]] == ["train", "start"]
+    assert len(workers) == 2
+    assert kept == records
 
 
 def test_what_was_measured_before_goes_to_the_run(train_them, variants):
@@ -188,13 +222,14 @@ def test_ctrl_c_ends_those_that_run_and_starts_no_more(train_them, variants):
         train_them(interrupts, hangs, trains, trains, jobs=2, workers=workers)
     (hung,) = (worker for worker in workers if worker.play is hangs)
     assert hung.killed.is_set()
-    assert json.loads(run_file(variants[1]).read_text())["outcome"] == "interrupted"
+    written = json.loads(run_file(variants[1]).read_text())
+    assert (written["outcome"], written["cause"]) == ("interrupted", "interrupted by the user")
     assert not run_file(variants[3]).exists()
 
 
 def test_ctrl_c_also_ends_a_worker_that_is_just_being_started(train_them, monkeypatch):
     killing = threading.Event()
-    kill_all = training_stage._Workers.kill
+    kill_all = parallel.Workers.kill
 
     def note(workers):
         kill_all(workers)
@@ -204,7 +239,7 @@ def test_ctrl_c_also_ends_a_worker_that_is_just_being_started(train_them, monkey
         assert killing.wait(SECONDS)
         return worker
 
-    monkeypatch.setattr(training_stage._Workers, "kill", note)
+    monkeypatch.setattr(parallel.Workers, "kill", note)
     monkeypatch.setattr(Pretender, "__enter__", lambda self: starts_slowly(self) if self.play is hangs else self)
     workers: list[Pretender] = []
     with pytest.raises(KeyboardInterrupt):

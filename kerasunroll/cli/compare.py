@@ -1,0 +1,231 @@
+"""`kerasunroll compare` and `kerasunroll measure`: what variants cost, over grids, with a plan that can be resumed."""
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from kerasunroll.cli.console import how_to_go_on, make_console, progress_bar, resumable
+from kerasunroll.cli.options import SETTING_HELP, Cell, TrainingOptions, parse_units
+from kerasunroll.cli.quantities import parse_limits, parse_seconds
+from kerasunroll.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from kerasunroll.measurement.findings import Measured
+    from kerasunroll.measurement.grid import Grid
+    from kerasunroll.measurement.records import Record
+    from kerasunroll.measurement.rules import Rules
+    from kerasunroll.measurement.work import Second
+
+MIN_ROUNDS: Final = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridOptions(TrainingOptions):
+    """A grid of variants, and what measuring them may take. Options whose type is a list may be repeated."""
+
+    cell: Annotated[list[Cell] | None, typer.Option(help="recurrent cell; may be repeated")] = None
+    units: Annotated[list[str] | None, typer.Option(help="units of each layer, by default 64,64; may be repeated")] = (
+        None
+    )
+    layers: Annotated[list[int] | None, typer.Option(help="layers of --units each; may be repeated")] = None
+    timesteps: Annotated[
+        list[int] | None, typer.Option(help="length of a sequence; by default the source's own; may be repeated")
+    ] = None
+    batch_size: Annotated[
+        list[int] | None, typer.Option(help="sequences per training step, by default 32; may be repeated")
+    ] = None
+    unroll: Annotated[list[str] | None, typer.Option(help=f"{SETTING_HELP}; may be repeated")] = None
+    jit: Annotated[
+        list[bool] | None, typer.Option("--jit/--no-jit", help="compile the training step with XLA; both may be given")
+    ] = None
+    dtype: Annotated[
+        list[str] | None, typer.Option(help="dtype policy, such as float32 or mixed_bfloat16; may be repeated")
+    ] = None
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the plan and how long it will take, then end")] = (
+        False
+    )
+    budget: Annotated[str | None, typer.Option(help="time for everything, such as 5m")] = None
+    time_limit: Annotated[
+        list[str] | None,
+        typer.Option(help="time for any phase of a worker, by default 10m, or one such as compile=2m; may be repeated"),
+    ] = None
+    memory_limit: Annotated[str | None, typer.Option(help="memory that a worker may use, such as 4GB")] = None
+    half_width: Annotated[
+        float, typer.Option(min=0.001, max=1, help="how narrow to make the interval of each ratio: 0.03 is ±3 %")
+    ] = 0.03
+    max_rounds: Annotated[int, typer.Option(min=MIN_ROUNDS, help="rounds of timing at most")] = 40
+    resume: Annotated[
+        Path | None, typer.Option(help="go on in this folder of an earlier run: measure only what is missing")
+    ] = None
+    mix_environments: Annotated[
+        bool, typer.Option("--mix-environments", help="with --resume: although the machine or the software changed")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(GridOptions):
+    """The options of `compare`."""
+
+    train: Annotated[
+        bool, typer.Option(help="also train every variant, with everything logged; else only count its memory")
+    ] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureOptions(GridOptions):
+    """The options of `measure`."""
+
+
+WITH_RESUME: Final = frozenset(
+    {"resume", "dry_run", "budget", "time_limit", "memory_limit", "half_width", "max_rounds", "mix_environments"}
+)
+"""The options that go with --resume: what is measured stands in the plan."""
+
+
+def compare(options: CompareOptions, given: frozenset[str]) -> None:
+    """Train every variant from the same weights on the same batches, and compare what each costs."""
+    cells = options.cell or [Cell.LSTM, Cell.GRU, Cell.SIMPLE_RNN]
+    _run("compare", options, given, cells, options.unroll or ["loop", "full"], training=options.train)
+
+
+def measure(options: MeasureOptions, given: frozenset[str]) -> None:
+    """Measure what a variant costs to build, compile, run and hold in memory, without training it to the end."""
+    _run("measure", options, given, options.cell or [Cell.LSTM], options.unroll or ["loop"], training=False)
+
+
+def _run(
+    command: str, options: GridOptions, given: frozenset[str], cells: list[Cell], settings: list[str], *, training: bool
+) -> None:
+    from kerasunroll.measurement.comparison import compare as compare_variants
+    from kerasunroll.measurement.findings import Findings
+    from kerasunroll.measurement.folders import claim
+    from kerasunroll.measurement.plan import Plan
+    from kerasunroll.measurement.work import outstanding
+    from kerasunroll.report.plan import plan_line, plan_table
+
+    rules = _rules(options)
+    console = make_console()
+    if options.resume:
+        _refuse_other_options(given)
+        plan = Plan.load(options.resume)
+        plan.check_sources()
+        known = _known(console, options.resume, mix_environments=options.mix_environments)
+    else:
+        second: Second = "training" if training else "memory"
+        plan, known = Plan.of_grid(_grid(options, cells, settings), options.for_config(), second), []
+    for source in plan.sources.values():
+        console.print(source.description)
+    pieces = outstanding(plan.works(Path()), plan.second, Findings(known))
+    if options.dry_run:
+        console.print(plan_table(pieces, rules, plan.second))
+        return
+    console.print(plan_line(pieces, rules))
+    folder = options.resume or claim(options.logdir / command)
+    with resumable(command, folder):
+        plan.save(folder)
+        with progress_bar(console) as tell:
+            measured = compare_variants(
+                plan.works(folder),
+                folder,
+                tell,
+                rules,
+                second=plan.second,
+                known=known,
+                on_timed=lambda group: _print_news(console, group),
+            )
+        _report(console, measured, folder, plan.second, options.half_width)
+    _end(console, measured, plan.second, how_to_go_on(command, folder))
+
+
+def _rules(options: GridOptions) -> "Rules":
+    from kerasunroll.measurement.phases import PHASES
+    from kerasunroll.measurement.rules import Rules
+
+    budget = math.inf if options.budget is None else parse_seconds(options.budget, "--budget")
+    return Rules(
+        limits=parse_limits(options.time_limit or [], options.memory_limit, PHASES),
+        half_width=options.half_width,
+        max_rounds=options.max_rounds,
+        deadline=time.monotonic() + budget,
+    )
+
+
+def _grid(options: GridOptions, cells: list[Cell], settings: list[str]) -> "Grid":
+    from kerasunroll.measurement.grid import Grid
+
+    return Grid(
+        cells=[cell.value for cell in cells],
+        units=[parse_units(text) for text in options.units or ["64" if options.layers else "64,64"]],
+        layers=options.layers or [],
+        timesteps=options.timesteps or [None],
+        batch_sizes=options.batch_size or [32],
+        jit=options.jit or [False],
+        dtypes=options.dtype or [None],
+        settings=settings,
+    )
+
+
+def _refuse_other_options(given: frozenset[str]) -> None:
+    others = sorted(given - WITH_RESUME)
+    if others:
+        words = ", ".join("--" + name.replace("_", "-") for name in others)
+        raise InputError(f"--resume goes on with the plan of the earlier run, so that {words} cannot be given with it.")
+
+
+def _known(console: "Console", folder: Path, *, mix_environments: bool) -> "list[Record]":
+    from kerasunroll.measurement.plan import earlier_records
+
+    contents = earlier_records(folder, mix_environments=mix_environments)
+    for damaged in contents.damaged:
+        console.print(f"Set aside: '{damaged.path}': {damaged.reason}. It is measured again.", style="red")
+    return list(contents.records)
+
+
+def _print_news(console: "Console", group: "list[Measured]") -> None:
+    from kerasunroll.report.rows import comparison_rows
+    from kerasunroll.report.table import timing_line
+
+    for row in comparison_rows(group, allow_different=True):
+        console.print(timing_line(row))
+
+
+def _report(console: "Console", measured: "list[Measured]", folder: Path, second: "Second", half_width: float) -> None:
+    """Show and write what was found, that of interrupted runs too."""
+    from kerasunroll.report.growth import find_sweeps
+    from kerasunroll.report.growth_table import growth_tables
+    from kerasunroll.report.pictures import write_gradient_pictures, write_growth_pictures
+    from kerasunroll.report.results import write_records, write_results
+    from kerasunroll.report.rows import comparison_rows
+    from kerasunroll.report.table import comparison_tables
+
+    # Environments were compared before anything was measured.
+    rows = comparison_rows(measured, allow_different=True, half_width=half_width)
+    sweeps = find_sweeps(rows)
+    for part in [*comparison_tables(rows), *growth_tables(sweeps)]:
+        console.print(part, soft_wrap=False)
+    for row in rows:
+        for problem in row.problems:
+            console.print(f"{row.group} {row.setting}: {problem}", style="red")
+    written = [write_results(rows, measured, folder), write_records(measured, folder)]
+    for path in [*written, *write_growth_pictures(sweeps, folder), *write_gradient_pictures(measured, folder)]:
+        console.print(str(path))
+    if second == "training":
+        console.print(f"To look inside: tensorboard --logdir {folder}")
+
+
+def _end(console: "Console", measured: "list[Measured]", second: "Second", go_on: str) -> None:
+    """Say how to go on where something is missing, and end with status 1 where something failed."""
+    from kerasunroll.measurement.findings import is_finished
+    from kerasunroll.measurement.records import Outcome
+
+    missing = [each for each in measured if not (is_finished(each.timing) and is_finished(getattr(each, second)))]
+    if missing:
+        console.print(f"{len(missing)} of {len(measured)} variants are not measured to the end. Go on with: {go_on}")
+    if any(record.outcome not in (Outcome.DONE, Outcome.INTERRUPTED) for each in measured for record in each.records):
+        raise typer.Exit(1)

@@ -1,0 +1,76 @@
+"""`kerasunroll train`: one variant, with everything logged."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kerasunroll.cli.console import interruptible, make_console, progress_bar
+from kerasunroll.cli.options import SETTING_HELP, Cell, TrainingOptions, parse_units
+from kerasunroll.errors import RunError
+from kerasunroll.settings import parse_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from kerasunroll.measurement.records import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(TrainingOptions):
+    """The options of `train`."""
+
+    timesteps: Annotated[int | None, typer.Option(help="length of a sequence; by default the source's own")] = None
+    cell: Annotated[Cell, typer.Option(help="recurrent cell")] = Cell.LSTM
+    units: Annotated[str, typer.Option(help="units of each layer, such as 64,64")] = "64,64"
+    unroll: Annotated[str, typer.Option(help=SETTING_HELP)] = "loop"
+    dtype: Annotated[str | None, typer.Option(help="dtype policy, such as mixed_bfloat16")] = None
+    batch_size: Annotated[int, typer.Option(help="sequences per training step")] = 32
+    jit: Annotated[bool, typer.Option("--jit", help="compile the training step with XLA")] = False
+    time_limit: Annotated[float, typer.Option(min=1, help="seconds that any phase of the worker may take")] = 3600
+
+
+def train(options: TrainOptions, given: frozenset[str]) -> None:  # noqa: ARG001
+    """Train one variant, with graphs, memory and gradient norms logged for TensorBoard."""
+    from kerasunroll.data import open_source
+    from kerasunroll.measurement.folders import claim
+    from kerasunroll.measurement.processes import Limits
+    from kerasunroll.measurement.progress import Tally
+    from kerasunroll.measurement.rules import Rules
+    from kerasunroll.measurement.training_stage import RUN_FILE, train_variants
+    from kerasunroll.measurement.variant import Variant, group_name
+    from kerasunroll.training.config import MODEL_FILE, TrainingConfig
+
+    console = make_console()
+    source = open_source(options.source, timesteps=options.timesteps, examples=options.examples, seed=options.seed)
+    config = TrainingConfig.for_source(
+        source,
+        cell=options.cell.value,
+        units=parse_units(options.units),
+        unroll=parse_settings(options.unroll),
+        timesteps=options.timesteps,
+        dtype=options.dtype,
+        batch_size=options.batch_size,
+        jit_compile=options.jit,
+        **options.for_config(),
+    )
+    config.check(source)
+    console.print(source.describe())
+    folder = claim(options.logdir / group_name(config) / config.setting)
+    rules = Rules(Limits(seconds=options.time_limit))
+    with interruptible(folder), progress_bar(console) as tell:
+        (record,) = train_variants([Variant(config, folder)], {}, rules, Tally(1, tell), jobs=1)
+    _report(console, record, folder / MODEL_FILE, folder / RUN_FILE)
+
+
+def _report(console: "Console", record: "Record", model: Path, run: Path) -> None:
+    from kerasunroll.measurement.records import Outcome
+
+    if record.outcome is not Outcome.DONE:
+        raise RunError(f"Training ended in its {record.phase} phase ({record.outcome}): {record.cause}")
+    figures = record.figures
+    results = ", ".join(f"{name.removeprefix('final_')} {figures[name]:.4f}" for name in figures if "final_" in name)
+    console.print(f"After the last epoch: {results}")
+    console.print(f"Model: {model}\nRun: {run}")
+    console.print(f"To look inside: tensorboard --logdir {model.parent}")

@@ -1,0 +1,108 @@
+"""Pictures of what grows with the number of time steps. No TensorFlow."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""Told apart by colour-blind readers too: Okabe & Ito, *Color Universal Design*, 2008."""
+
+MARKERS: Final = "os^Dv<>"
+COLUMNS: Final = 2
+
+
+@dataclass(frozen=True)
+class Line:
+    """One setting in a panel.
+
+    Args:
+        label: String. What the legend says.
+        timesteps: T of each point.
+        values: The figure at each.
+        setting: Integer. The number of the setting: it has the same colour and marker in every panel.
+    """
+
+    label: str
+    timesteps: Sequence[int]
+    values: Sequence[float]
+    setting: int
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One figure over T.
+
+    Args:
+        title: String.
+        show: Function that makes a text of a value, for the axis.
+        lines: Sequence of `Line`.
+    """
+
+    title: str
+    show: Callable[[float], str]
+    lines: Sequence[Line]
+
+
+def growth_figure(title: str, panels: Sequence[Panel], note: str = "") -> Figure:
+    """Draw figures over T, both axes logarithmic: a power law is a straight line, and its exponent is the slope.
+
+    Args:
+        title: String. What was measured.
+        panels: Sequence of `Panel`, at least one. Values that are not positive have no place on a logarithmic axis and
+            are left out.
+        note: String. What stands below, such as what is missing. Defaults to nothing.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(0.6 + 4.7 * columns, 0.9 + 2.9 * rows), dpi=100, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes, panel in zip(grid.flat, panels, strict=False):
+        _draw(axes, panel)
+    for axes in grid.flat[len(panels) :]:
+        axes.set_visible(False)
+    figure.suptitle(f"{title}: the cost of longer sequences\nlower is better, and flatter grows less", fontsize=11)
+    if note:
+        figure.supxlabel(note, fontsize=9)
+    return figure
+
+
+def _draw(axes: Any, panel: Panel) -> None:
+    for line in panel.lines:
+        number = line.setting
+        points = [(t, value) for t, value in zip(line.timesteps, line.values, strict=True) if value > 0]
+        axes.loglog(
+            [t for t, _ in points],
+            [value for _, value in points],
+            label=line.label,
+            color=COLOURS[number % len(COLOURS)],
+            marker=MARKERS[number % len(MARKERS)],
+            linestyle="-" if number < len(COLOURS) else "--",
+            markersize=5,
+        )
+    axes.set_title(panel.title, fontsize=10, loc="left")
+    axes.set_xlabel("time steps T")
+    axes.xaxis.set_major_locator(FixedLocator(sorted({t for line in panel.lines for t in line.timesteps})))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda t, _: f"{t:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    _label_values(axes, panel)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+
+
+def _label_values(axes: Any, panel: Panel) -> None:
+    low, high = axes.get_ylim()
+    if high < 10 * low:  # or what is nearly constant would fill the panel with its noise
+        low, high = math.sqrt(low * high / 10), math.sqrt(low * high * 10)
+        axes.set_ylim(low, high)
+    # Within two decades, ticks at whole decades alone would be one or two.
+    subs = (1.0, 2.0, 5.0) if high < 100 * low else (1.0,)
+    axes.yaxis.set_major_locator(LogLocator(subs=subs))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: panel.show(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,143 @@
+"""Sweeps over T: what is fitted, what is said, what is drawn, on fixed records."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from fixed_records import record, timing, variant
+from rich.console import Console
+
+from kerasunroll.measurement.findings import Measured
+from kerasunroll.measurement.growth import Growth
+from kerasunroll.measurement.records import Outcome
+from kerasunroll.report.growth import find_sweeps
+from kerasunroll.report.growth_table import format_growth, growth_tables
+from kerasunroll.report.pictures import write_growth_pictures
+from kerasunroll.report.rows import comparison_rows
+
+LENGTHS = (50, 100, 400)
+
+
+def swept(setting: str, timesteps: int, **options) -> Measured:
+    """Return a variant: full takes three times the loop's tensors, and a graph, process and compile time in T."""
+    of = variant(setting, timesteps=timesteps, **options)
+    grows = timesteps if setting == "full" else 1
+    figures = {
+        "training_step_nodes": 500 * grows,
+        "process_growth_bytes": 1_500_000 * grows,
+        "build_seconds": 0.01 * grows,
+        "trace_seconds": 0.02 * grows,
+        "compile_seconds": 0.01 * grows,
+    }
+    memory = record(of, "memory", figures={"tensor_added_bytes": 1000 * timesteps**2 * (3 if setting == "full" else 1)})
+    return Measured(of, timing(of, 0.001 * timesteps, figures), memory)
+
+
+def sweep(measured) -> list:
+    return find_sweeps(comparison_rows(measured))
+
+
+EVERYTHING = [swept(setting, t) for t in LENGTHS for setting in ("loop", "full")]
+
+
+def printed(sweeps, width=100) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    for part in growth_tables(sweeps):
+        console.print(part)
+    return console.file.getvalue()
+
+
+def test_exponents_are_those_of_the_power_laws():
+    (found,) = sweep(EVERYTHING)
+    assert (found.name, found.baseline, found.timesteps) == ("lstm-L1-U2", "loop", LENGTHS)
+    exponents = {(curve.figure, curve.setting): curve.growth.exponent for curve in found.curves}
+    assert exponents == pytest.approx(
+        {
+            ("tensor_added_bytes", "loop"): 2,
+            ("tensor_added_bytes", "full"): 2,
+            ("process_growth_bytes", "loop"): 0,
+            ("process_growth_bytes", "full"): 1,
+            ("ready_seconds", "loop"): 0,
+            ("ready_seconds", "full"): 1,
+            ("step_seconds", "loop"): 1,
+            ("step_seconds", "full"): 1,
+            ("training_step_nodes", "loop"): 0,
+            ("training_step_nodes", "full"): 1,
+        },
+        abs=1e-12,
+    )
+    ready = next(curve for curve in found.of("ready_seconds") if curve.setting == "full")
+    assert ready.values == pytest.approx((2, 4, 16))  # 0.04 s for each time step: build, trace and compile
+
+
+def test_two_lengths_are_no_sweep():
+    assert sweep(EVERYTHING[:4]) == []
+
+
+def test_only_variants_that_are_equal_but_for_their_length_are_one_sweep():
+    small = [swept("loop", t, batch_size=8) for t in LENGTHS]
+    named = [swept("loop", t, name=f"mine-{t}", batch_size=16) for t in LENGTHS]
+    found = sweep([*small[:2], *EVERYTHING, small[2], *named])
+    assert [each.name for each in found] == ["lstm-L1-U2-B8", "lstm-L1-U2", "mine-50-B16"]
+    assert [len(each.of("step_seconds")) for each in found] == [1, 2, 1]
+
+
+def test_what_did_not_come_to_its_end_is_left_out_and_named():
+    late = variant("full", timesteps=400)
+    failed = Measured(late, record(late, outcome=Outcome.TIMEOUT, figures={"build_seconds": 0.1}))
+    (found,) = sweep([*EVERYTHING[:5], failed])
+    steps = {curve.setting: curve for curve in found.of("step_seconds")}
+    assert steps["full"].timesteps == (50, 100)
+    assert steps["full"].growth is None  # through two points goes every power law
+    assert steps["loop"].growth.points == 3
+    assert found.left_out == ("full at T=400 (timing: timeout)",)
+    text = printed([found])
+    assert "Left out: full at T=400 (timing: timeout)." in text
+    assert "100 ms (T=100)" in text
+    assert "At T=100, full takes 150.0 MB of process memory where the loop takes 1.5 MB: 100.00×." in text
+
+
+def test_the_table_shows_exponent_and_ends():
+    text = printed(sweep(EVERYTHING))
+    lines = [[cell.strip() for cell in line.strip("│").split("│")] for line in text.splitlines() if line[:1] == "│"]
+    assert lines[:2] == [
+        ["tensor memory, training step", "loop", "T^2.00 (2.00 to 2.00)", "2.5 MB", "160.0 MB"],
+        ["", "full", "T^2.00 (2.00 to 2.00)", "7.5 MB", "480.0 MB"],
+    ]
+    assert lines[-2:] == [
+        ["graph nodes, training step", "loop", "T^0.00 (0.00 to 0.00)", "500", "500"],
+        ["", "full", "T^1.00 (1.00 to 1.00)", "25,000", "200,000"],
+    ]
+    assert "At T=400, full takes 600.0 MB of process memory where the loop takes 1.5 MB: 400.00×." in text
+    assert "At T=400, full takes 480.0 MB of tensor memory where the loop takes 160.0 MB: 3.00×." in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_an_exponent_that_rounds_to_nothing_has_no_sign():
+    assert format_growth(Growth(exponent=-1e-9, low=-0.004, high=0.004, points=5)) == "T^0.00 (0.00 to 0.00)"
+    assert format_growth(Growth(exponent=1.02, low=0.97, high=1.07, points=5)) == "T^1.02 (0.97 to 1.07)"
+
+
+def test_a_process_that_did_not_grow_has_no_power_law():
+    nothing = [replace(row, figures=row.figures | {"process_growth_bytes": 0.0}) for row in comparison_rows(EVERYTHING)]
+    (found,) = find_sweeps(nothing)
+    assert [curve.growth for curve in found.of("process_growth_bytes")] == [None, None]
+    assert "process memory where" not in printed([found])
+
+
+def test_each_sweep_has_its_picture(tmp_path):
+    paths = write_growth_pictures(sweep(EVERYTHING), tmp_path)
+    assert [path.name for path in paths] == ["lstm-L1-U2-over-T.png"]
+    assert paths[0].read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_sweep_of_which_nothing_was_measured_yet_is_none():
+    assert sweep([Measured(variant("loop", timesteps=t)) for t in LENGTHS]) == []
+
+
+def test_a_sweep_that_has_just_begun_fits_nothing_yet(tmp_path):
+    (found,) = sweep([*EVERYTHING[:3], *(Measured(each.variant) for each in EVERYTHING[3:])])
+    assert [curve.growth for curve in found.curves] == [None] * 10
+    assert found.left_out == ("loop at T=400 (not measured)", "full at T=100, 400 (not measured)")
+    assert "At T=50, full takes 75.0 MB of process memory" in printed([found])
+    assert len(write_growth_pictures([found], tmp_path)) == 1
