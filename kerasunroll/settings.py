@@ -1,32 +1,52 @@
-"""The unroll setting: how a recurrent layer runs through time.
+"""The unroll setting: how a recurrent layer runs through time, and whose layer it is.
 
-| setting | meaning | in text | in names |
+| setting | meaning | whose layer | in text and in names |
 |---|---|---|---|
-| `False` | a loop over the time steps | `loop` | `loop` |
-| `True` | one copy of the cell per time step | `full` | `full` |
-| integer `k >= 2` | `k` time steps per loop iteration | `k8` or `8` | `k8` |
+| `False` | a loop over the time steps | Keras's | `loop` |
+| `True` | one copy of the cell per time step | Keras's | `full` |
+| integer `k >= 2` | `k` time steps per loop iteration | kerasunroll's | `k8` (read also as `8`) |
+| `"own-loop"` | a loop over the time steps | kerasunroll's | `own-loop` |
+| `"own-full"` | one copy of the cell per time step | kerasunroll's | `own-full` |
+| `"auto"` | the fastest of all these on this machine | kerasunroll's | `auto` |
 
-A stack has one setting per layer; a single value means all layers.
+A stack has one setting per layer; a single value means all layers. What Keras cannot do needs no word for whose layer
+it is; where both can, the plain word is Keras's.
 """
 
 import re
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from kerasunroll.errors import SettingError
 
-Setting: TypeAlias = bool | int
-"""How one layer runs through time: `False`, `True` or an integer `k >= 2`."""
+Word: TypeAlias = Literal["own-loop", "own-full", "auto"]
+"""A setting of kerasunroll's layers that Keras's would not tell apart, or cannot have."""
+
+Setting: TypeAlias = bool | int | Word
+"""How one layer runs through time: `False`, `True`, an integer `k >= 2` or a `Word`."""
 
 Settings: TypeAlias = Setting | Sequence[Setting]
 """One setting for all layers, or one per layer."""
 
+Implementation: TypeAlias = Literal["keras", "kerasunroll"]
+"""Whose layers: those of `keras.layers` or those of `kerasunroll.layers`."""
+
+LayerUnroll: TypeAlias = bool | int | Literal["auto"]
+"""The `unroll` argument of a layer of `kerasunroll.layers`."""
+
 LOOP: Final = False
 FULL: Final = True
+AUTO: Final = "auto"
+WORDS: Final[tuple[str, ...]] = get_args(Word)
 
-ACCEPTED: Final = "False (loop), True (full) or an integer k >= 2 (k time steps per loop iteration)"
-ACCEPTED_TEXT: Final = "loop, full, or k8 (also written 8) for 8 time steps per loop iteration"
+_PLAIN: Final = "False (loop), True (full) or an integer k >= 2 (k time steps per loop iteration)"
+ACCEPTED: Final = f"{_PLAIN}; for kerasunroll's layers also 'own-loop', 'own-full' or 'auto'"
+ACCEPTED_TEXT: Final = (
+    "loop, full, or k8 (also written 8) for 8 time steps per loop iteration; "
+    "for kerasunroll's layers also own-loop, own-full or auto"
+)
+ACCEPTED_BY_LAYER: Final = f"{_PLAIN}; or 'auto'"
 
 
 def validate_setting(value: object, layer: int | None = None) -> Setting:
@@ -37,18 +57,32 @@ def validate_setting(value: object, layer: int | None = None) -> Setting:
         layer: Integer or `None`. The layer that the setting is for, counted from 1; named in the error.
 
     Returns:
-        `False`, `True` or an `int` of at least 2.
+        `False`, `True`, an `int` of at least 2, `"own-loop"`, `"own-full"` or `"auto"`.
 
     Raises:
         SettingError: If `value` is not a setting.
     """
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, Integral) and int(value) >= 2:
-        return int(value)
+    if isinstance(value, str) and value in WORDS:
+        return value  # type: ignore[return-value]  # mypy does not see that WORDS are those of Word
     where = "" if layer is None else f" for layer {layer}"
-    hint = " One time step per loop iteration is the loop: use False." if _is_one(value) else ""
-    raise SettingError(f"Invalid unroll setting{where}: expected {ACCEPTED}, got {value!r}.{hint}")
+    return _bool_or_k(value, f"Invalid unroll setting{where}", ACCEPTED)
+
+
+def validate_layer_unroll(value: object) -> LayerUnroll:
+    """Return `value` as the `unroll` argument of a layer of `kerasunroll.layers`, or say why it is none.
+
+    Args:
+        value: Anything.
+
+    Returns:
+        `False`, `True`, an `int` of at least 2 or `"auto"`.
+
+    Raises:
+        SettingError: If `value` is something else.
+    """
+    if isinstance(value, str) and value == AUTO:
+        return AUTO
+    return _bool_or_k(value, "Invalid unroll", ACCEPTED_BY_LAYER)
 
 
 def expand_settings(unroll: object, layers: int) -> tuple[Setting, ...]:
@@ -83,7 +117,8 @@ def parse_settings(text: str) -> Settings:
     """Read settings as they are written on the command line.
 
     Args:
-        text: String such as `"loop"`, `"full"`, `"k8"`, `"8"`, or `"loop,full"` with one setting per layer.
+        text: String such as `"loop"`, `"full"`, `"k8"`, `"8"`, `"own-loop"`, `"own-full"` or `"auto"`; or
+            `"loop,full"` with one setting per layer.
 
     Returns:
         One setting, or a tuple with one per layer.
@@ -104,7 +139,7 @@ def settings_name(unroll: object) -> str:
         unroll: One setting, or a list or tuple with one per layer.
 
     Returns:
-        `"loop"`, `"full"`, `"k8"`; with unequal settings, one word per layer: `"loop,full"`.
+        `"loop"`, `"full"`, `"k8"`, `"own-loop"`; with unequal settings, one word per layer: `"loop,full"`.
 
     Raises:
         SettingError: If a setting is invalid, or there is none.
@@ -116,22 +151,49 @@ def settings_name(unroll: object) -> str:
     return words[0] if len(set(words)) == 1 else ",".join(words)
 
 
-def keras_unroll(setting: Setting, layer: str) -> bool:
-    """Return the `unroll` argument of a Keras layer.
+def own_setting(setting: Setting) -> Setting:
+    """Return the setting by which kerasunroll's layers do what `setting` says.
+
+    Example:
+    >>> own_setting(False)
+    'own-loop'
+    >>> own_setting(8)
+    8
+    """
+    return ("own-full" if setting else "own-loop") if isinstance(setting, bool) else setting
+
+
+def layer_arguments(setting: Setting) -> tuple[Implementation, LayerUnroll]:
+    """Return whose layer runs a setting, and that layer's `unroll` argument.
 
     Args:
-        setting: `False`, `True` or an integer.
-        layer: String. The layer's name, for the error.
+        setting: A valid setting.
 
-    Raises:
-        SettingError: If `setting` is an integer, which Keras's own layers cannot run.
+    Example:
+    >>> layer_arguments(True)
+    ('keras', True)
+    >>> layer_arguments("own-full")
+    ('kerasunroll', True)
     """
     if isinstance(setting, bool):
-        return setting
-    raise SettingError(
-        f"Layer '{layer}' with unroll={setting} needs kerasunroll.layers: Keras's own layers know only "
-        "unroll=False and unroll=True. Take one of those two."
-    )
+        return "keras", setting
+    if setting == "own-loop" or setting == "own-full":  # spelt out, as it narrows the type
+        return "kerasunroll", setting == "own-full"
+    return "kerasunroll", setting
+
+
+def is_full(setting: Setting) -> bool:
+    """Tell whether a setting lays out every time step, so that their number must be known."""
+    return layer_arguments(setting)[1] is FULL
+
+
+def _bool_or_k(value: object, what: str, accepted: str) -> bool | int:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Integral) and int(value) >= 2:
+        return int(value)
+    hint = " One time step per loop iteration is the loop: use False." if _is_one(value) else ""
+    raise SettingError(f"{what}: expected {accepted}, got {value!r}.{hint}")
 
 
 def _is_one(value: object) -> bool:
@@ -141,6 +203,8 @@ def _is_one(value: object) -> bool:
 def _parse_word(word: str, layer: int | None) -> Setting:
     if word in ("loop", "full"):
         return word == "full"
+    if word in WORDS:
+        return validate_setting(word)
     number = re.fullmatch(r"k?([0-9]+)", word)
     if number and int(number[1]) >= 2:
         return int(number[1])
@@ -151,4 +215,4 @@ def _parse_word(word: str, layer: int | None) -> Setting:
 def _word(setting: Setting) -> str:
     if isinstance(setting, bool):
         return "full" if setting else "loop"
-    return f"k{setting}"
+    return setting if isinstance(setting, str) else f"k{setting}"

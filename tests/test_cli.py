@@ -253,7 +253,7 @@ def test_ctrl_c_ends_everything(tmp_path, command):
 def test_version_and_help():
     assert run("--version").stdout.strip() == f"kerasunroll {__version__}"
     text = run("compare", "--help").stdout
-    assert "loop, full, or one word per layer" in text
+    assert "loop, full, k8" in text
 
 
 def test_the_console_script_is_installed():

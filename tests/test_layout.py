@@ -6,8 +6,8 @@ from pathlib import Path
 import kerasunroll
 
 ORDER = [
-    *("errors", "units", "settings", "tasks", "data", "models", "inspection", "figures", "callbacks", "training"),
-    *("measurement", "report", "cli"),
+    *("errors", "units", "settings", "tasks", "data", "layers", "models", "inspection", "figures"),
+    *("callbacks", "training", "measurement", "report", "cli"),
 ]
 PACKAGE = Path(kerasunroll.__file__).parent
 

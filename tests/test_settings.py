@@ -8,24 +8,32 @@ from hypothesis import strategies as st
 from kerasunroll.errors import InputError, SettingError
 from kerasunroll.settings import (
     expand_settings,
-    keras_unroll,
+    is_full,
+    layer_arguments,
+    own_setting,
     parse_settings,
     settings_name,
     validate_setting,
 )
 
-ACCEPTED = "expected False (loop), True (full) or an integer k >= 2 (k time steps per loop iteration)"
-ACCEPTED_TEXT = "expected loop, full, or k8 (also written 8) for 8 time steps per loop iteration"
+ACCEPTED = (
+    "expected False (loop), True (full) or an integer k >= 2 (k time steps per loop iteration); "
+    "for kerasunroll's layers also 'own-loop', 'own-full' or 'auto'"
+)
+ACCEPTED_TEXT = (
+    "expected loop, full, or k8 (also written 8) for 8 time steps per loop iteration; "
+    "for kerasunroll's layers also own-loop, own-full or auto"
+)
 ONE = " One time step per loop iteration is the loop: use False."
 
-a_setting = st.booleans() | st.integers(min_value=2)
+a_setting = st.booleans() | st.integers(min_value=2) | st.sampled_from(["own-loop", "own-full", "auto"])
 
 
 def exactly(message):
     return f"^{re.escape(message)}$"
 
 
-@pytest.mark.parametrize("value", [False, True, 2, 8, 10**6])
+@pytest.mark.parametrize("value", [False, True, 2, 8, 10**6, "own-loop", "own-full", "auto"])
 def test_a_setting_is_kept_as_it_is(value):
     setting = validate_setting(value)
     assert setting == value
@@ -97,6 +105,8 @@ def test_a_bad_setting_among_several_names_its_layer(unroll, layer, value):
         (" full ", True),
         ("loop,full", (False, True)),
         ("loop, k4 ,16", (False, 4, 16)),
+        ("own-loop", "own-loop"),
+        ("full,own-full,auto", (True, "own-full", "auto")),
     ],
 )
 def test_text_is_read(text, settings):
@@ -132,6 +142,8 @@ def test_a_bad_word_among_several_names_its_layer(text, layer, word):
         ((False, True), "loop,full"),
         ([True, 16, True], "full,k16,full"),
         ([False], "loop"),
+        (["own-loop", "own-loop"], "own-loop"),
+        ([False, "own-loop"], "loop,own-loop"),
     ],
 )
 def test_names(unroll, name):
@@ -161,15 +173,18 @@ def test_the_name_of_one_setting_is_read_back(setting):
     assert repr(parse_settings(settings_name(setting))) == repr(setting)
 
 
-@pytest.mark.parametrize("setting", [False, True])
-def test_keras_takes_loop_and_full(setting):
-    assert keras_unroll(setting, "lstm_1") is setting
-
-
-def test_keras_does_not_take_an_integer():
-    message = (
-        "Layer 'gru_2' with unroll=8 needs kerasunroll.layers: Keras's own layers know only "
-        "unroll=False and unroll=True. Take one of those two."
-    )
-    with pytest.raises(SettingError, match=exactly(message)):
-        keras_unroll(8, "gru_2")
+@pytest.mark.parametrize(
+    ("setting", "own", "arguments", "full"),
+    [
+        (False, "own-loop", ("keras", False), False),
+        (True, "own-full", ("keras", True), True),
+        (8, 8, ("kerasunroll", 8), False),
+        ("own-loop", "own-loop", ("kerasunroll", False), False),
+        ("own-full", "own-full", ("kerasunroll", True), True),
+        ("auto", "auto", ("kerasunroll", "auto"), False),
+    ],
+)
+def test_a_setting_says_whose_layer_it_is_and_how_that_runs(setting, own, arguments, full):
+    assert layer_arguments(setting) == arguments
+    assert own_setting(setting) == own
+    assert is_full(setting) is full

@@ -11,7 +11,7 @@ import typer
 
 from kerasunroll.errors import InputError
 
-SETTING_HELP = "loop, full, k8 or the like, or one word per layer such as loop,full"
+SETTING_HELP = "loop, full, k8 or the like, own-loop, own-full, auto, or one word per layer such as loop,full"
 
 
 class Cell(StrEnum):

@@ -22,6 +22,7 @@ from kerasunroll.models.fields import (
     CountField,
     FlagField,
     HeadField,
+    ImplementationField,
     NameField,
     NumberField,
     PolicyField,
@@ -30,7 +31,7 @@ from kerasunroll.models.fields import (
     ShapeField,
     UnitsField,
 )
-from kerasunroll.settings import Setting, expand_settings, validate_setting
+from kerasunroll.settings import Setting, expand_settings, is_full, own_setting, validate_setting
 
 
 def default_name(options: dict[str, Any]) -> str:
@@ -89,6 +90,8 @@ class StackConfig(BaseModel):
             `None` if no layer is unrolled.
         units: Tuple of integers, one per layer, or one integer for one layer. Defaults to `(64, 64)`.
         unroll: One setting, or one per layer. Defaults to `False`.
+        implementation: String. Whose layers run `unroll=False` and `True`: `"keras"` (default) or `"kerasunroll"`,
+            which is the same as `unroll="own-loop"` and `"own-full"`. All other settings are kerasunroll's anyway.
         head: `Classification`, `Regression` or `None`. Defaults to `None`: the bare stack.
         return_sequences: Boolean, default `False`.
         bidirectional: Boolean, default `False`.
@@ -123,6 +126,7 @@ class StackConfig(BaseModel):
     input_shape: ShapeField
     units: UnitsField = (64, 64)
     unroll: Setting | tuple[Setting, ...] = False
+    implementation: ImplementationField = "keras"
     head: HeadField = None
     return_sequences: FlagField = False
     bidirectional: FlagField = False
@@ -188,8 +192,9 @@ class StackConfig(BaseModel):
 
     @property
     def settings(self) -> tuple[Setting, ...]:
-        """The unroll setting of each layer, the first layer's first."""
-        return expand_settings(self.unroll, self.layers)
+        """The unroll setting of each layer, the first layer's first; each says by itself whose layer it is."""
+        settings = expand_settings(self.unroll, self.layers)
+        return settings if self.implementation == "keras" else tuple(own_setting(setting) for setting in settings)
 
     @property
     def gives_sequences(self) -> tuple[bool, ...]:
@@ -217,7 +222,7 @@ class StackConfig(BaseModel):
                 "Invalid mask_value: with embedding only index 0 can be masked (mask_value=0), "
                 f"got {self.mask_value!r}."
             )
-        if self.timesteps is None and any(setting is True for setting in self.settings):
+        if self.timesteps is None and any(is_full(setting) for setting in self.settings):
             raise InputError(
                 f"Cannot unroll an unknown time dimension: got input_shape={self.input_shape!r} with "
                 f"unroll={self.unroll!r}. Give the number of time steps, such as input_shape="

@@ -11,7 +11,7 @@ import keras
 from kerasunroll.models.config import StackConfig
 from kerasunroll.models.fields import Cell, DTypePolicy
 from kerasunroll.models.stack import build_stack
-from kerasunroll.settings import Settings
+from kerasunroll.settings import Implementation, Settings
 from kerasunroll.tasks import Task
 
 
@@ -22,6 +22,7 @@ def recurrent_stack(
     unroll: Settings = False,
     head: Task | None = None,
     *,
+    implementation: Implementation = "keras",
     return_sequences: bool = False,
     bidirectional: bool = False,
     mask_value: float | None = None,
@@ -38,20 +39,23 @@ def recurrent_stack(
 ) -> keras.Model:
     """Build a stack of SimpleRNN, LSTM or GRU layers.
 
-    The result is a plain uncompiled model of Keras's own layers. Each recurrent layer is a layer of its own,
-    with its own name (`lstm_1`, `lstm_2`, ...; `bidirectional_1`, ... around them) and its own setting. The
-    setting changes neither the weights nor their number.
+    The result is a plain uncompiled model, of Keras's own layers unless a setting asks for kerasunroll's. Each
+    recurrent layer is a layer of its own, with its own name (`lstm_1`, `lstm_2`, ...; `bidirectional_1`, ... around
+    them) and its own setting. The setting changes neither the weights nor their number.
 
     Args:
         cell: String. `"simple_rnn"`, `"lstm"` or `"gru"`.
         input_shape: Tuple, without the batch size. `(timesteps, features)`; with `embedding` `(timesteps,)`.
             `timesteps` may be `None` (any number) if no layer is unrolled.
         units: Tuple of integers, one per layer, or one integer for a single layer. Defaults to `(64, 64)`.
-        unroll: The unroll setting: `False` (loop), `True` (fully unrolled), or a list with one per layer.
-            Defaults to `False`.
+        unroll: The unroll setting: `False` (loop; default), `True` (fully unrolled), an integer `k` (k time steps per
+            loop iteration), `"auto"` (the fastest on this machine), or a list with one per layer. See
+            `kerasunroll.settings`.
         head: `kerasunroll.Classification`, whose logits have shape `(batch, classes)`, or
             `kerasunroll.Regression`, of shape `(batch, outputs)`. Defaults to `None`: the bare stack, which
             returns the last layer's output, of shape `(batch, units)`.
+        implementation: String. Whose layers run `False` and `True`: `"keras"` (default; those of `keras.layers`) or
+            `"kerasunroll"` (those of `kerasunroll.layers`, as all other settings are). Same weights, same result.
         return_sequences: Boolean (default `False`). Whether the stack is many-to-many: the output has a time
             axis, `(batch, timesteps, ...)`.
         bidirectional: Boolean (default `False`). Whether every layer reads in both directions; each then
@@ -82,7 +86,7 @@ def recurrent_stack(
         A built, uncompiled functional `keras.Model`.
 
     Raises:
-        kerasunroll.errors.SettingError: If `unroll` is no setting of Keras's layers, or not one per layer.
+        kerasunroll.errors.SettingError: If `unroll` is no setting, or not one per layer.
         kerasunroll.errors.InputError: If another argument is invalid, or two do not go together.
 
     Warns:
@@ -103,6 +107,7 @@ def simple_rnn_stack(
     unroll: Settings = False,
     head: Task | None = None,
     *,
+    implementation: Implementation = "keras",
     return_sequences: bool = False,
     bidirectional: bool = False,
     mask_value: float | None = None,
@@ -126,6 +131,7 @@ def simple_rnn_stack(
         units: Tuple of integers, one per layer, or one integer for a single layer. Defaults to `(64, 64)`.
         unroll: One setting, or a list with one per layer. Defaults to `False`.
         head: `kerasunroll.Classification`, `kerasunroll.Regression` or `None`. Defaults to `None`.
+        implementation: String. `"keras"` (default) or `"kerasunroll"`.
         return_sequences: Boolean, default `False`. Many-to-many.
         bidirectional: Boolean, default `False`.
         mask_value: Float. Defaults to `None`: no mask.
@@ -160,6 +166,7 @@ def lstm_stack(
     unroll: Settings = False,
     head: Task | None = None,
     *,
+    implementation: Implementation = "keras",
     return_sequences: bool = False,
     bidirectional: bool = False,
     mask_value: float | None = None,
@@ -183,6 +190,7 @@ def lstm_stack(
         units: Tuple of integers, one per layer, or one integer for a single layer. Defaults to `(64, 64)`.
         unroll: One setting, or a list with one per layer. Defaults to `False`.
         head: `kerasunroll.Classification`, `kerasunroll.Regression` or `None`. Defaults to `None`.
+        implementation: String. `"keras"` (default) or `"kerasunroll"`.
         return_sequences: Boolean, default `False`. Many-to-many.
         bidirectional: Boolean, default `False`.
         mask_value: Float. Defaults to `None`: no mask.
@@ -217,6 +225,7 @@ def gru_stack(
     unroll: Settings = False,
     head: Task | None = None,
     *,
+    implementation: Implementation = "keras",
     return_sequences: bool = False,
     bidirectional: bool = False,
     mask_value: float | None = None,
@@ -240,6 +249,7 @@ def gru_stack(
         units: Tuple of integers, one per layer, or one integer for a single layer. Defaults to `(64, 64)`.
         unroll: One setting, or a list with one per layer. Defaults to `False`.
         head: `kerasunroll.Classification`, `kerasunroll.Regression` or `None`. Defaults to `None`.
+        implementation: String. `"keras"` (default) or `"kerasunroll"`.
         return_sequences: Boolean, default `False`. Many-to-many.
         bidirectional: Boolean, default `False`.
         mask_value: Float. Defaults to `None`: no mask.

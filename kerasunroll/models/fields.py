@@ -10,10 +10,13 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 from pydantic import BeforeValidator, JsonValue, ValidationInfo
 
 from kerasunroll.errors import InputError
+from kerasunroll.settings import Implementation
 from kerasunroll.tasks import Classification, Regression, Task
 
 Cell: TypeAlias = Literal["simple_rnn", "lstm", "gru"]
 CELLS: Final[tuple[str, ...]] = get_args(Cell)
+
+IMPLEMENTATIONS: Final[tuple[str, ...]] = get_args(Implementation)
 
 DTypePolicy: TypeAlias = Literal["float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16"]
 DTYPE_POLICIES: Final[tuple[str, ...]] = get_args(DTypePolicy)
@@ -135,6 +138,7 @@ def _to_name(value: Any) -> str:
 
 
 CellField = Annotated[Cell, _accept(_in_words(CELLS), _one_of(CELLS))]
+ImplementationField = Annotated[Implementation, _accept(_in_words(IMPLEMENTATIONS), _one_of(IMPLEMENTATIONS))]
 PolicyField = Annotated[
     DTypePolicy | None,
     _accept(_in_words(DTYPE_POLICIES, "None (Keras's global policy)"), _or_none(_one_of(DTYPE_POLICIES))),

@@ -10,10 +10,11 @@ import keras
 
 from kerasunroll.errors import InputError, KerasunrollWarning
 from kerasunroll.models.config import StackConfig
-from kerasunroll.settings import keras_unroll
+from kerasunroll.models.fields import Cell
+from kerasunroll.settings import LayerUnroll, Setting, layer_arguments
 from kerasunroll.tasks import Classification
 
-_LAYER_CLASSES = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+_KERAS = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 Seeds: TypeAlias = Callable[[], int | None]
 """Gives the next seed at each call."""
@@ -26,11 +27,11 @@ def build_stack(config: StackConfig) -> keras.Model:
         config: `StackConfig`.
 
     Returns:
-        An uncompiled functional `keras.Model` named `config.name`, made of Keras's own layers only.
+        An uncompiled functional `keras.Model` named `config.name`, made of Keras's own layers only, unless a setting
+        is one of kerasunroll's (`kerasunroll.settings`).
 
     Raises:
-        SettingError: If a setting is an integer, which Keras's own layers cannot run.
-        InputError: If Keras refuses one of the `cell_kwargs`.
+        InputError: If a recurrent layer refuses one of the `cell_kwargs`.
 
     Example:
     >>> config = StackConfig(cell="lstm", input_shape=(100, 1), unroll=[False, True])
@@ -103,8 +104,7 @@ def _recurrent_layer(config: StackConfig, index: int, seeds: Seeds) -> keras.Lay
 
 
 def _one_direction(config: StackConfig, index: int, seeds: Seeds, name: str, *, go_backwards: bool) -> keras.Layer:
-    layer_class = _LAYER_CLASSES[config.cell]
-    unroll = keras_unroll(config.settings[index], name)
+    layer_class, unroll = _class_and_unroll(config.cell, config.settings[index])
     try:
         return layer_class(
             config.units[index],
@@ -121,6 +121,16 @@ def _one_direction(config: StackConfig, index: int, seeds: Seeds, name: str, *, 
         )
     except (TypeError, ValueError) as error:
         raise InputError(f"Keras refused cell_kwargs={config.cell_kwargs!r} for layer '{name}': {error}") from error
+
+
+def _class_and_unroll(cell: Cell, setting: Setting) -> tuple[Any, LayerUnroll]:
+    implementation, unroll = layer_arguments(setting)
+    if implementation == "keras":
+        return _KERAS[cell], unroll
+    # Loaded when it is needed: most stacks are made of Keras's layers.
+    from kerasunroll.layers import GRU, LSTM, SimpleRNN
+
+    return {"simple_rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}[cell], unroll
 
 
 def _head_layers(config: StackConfig, seeds: Seeds) -> list[keras.Layer]:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationErr
 from kerasunroll.data import Source, open_source
 from kerasunroll.errors import InputError
 from kerasunroll.models import StackConfig
-from kerasunroll.settings import Settings, keras_unroll, settings_name
+from kerasunroll.settings import Settings, settings_name
 
 MODEL_FILE: Final = "model.keras"
 """The trained model in the folder of its run."""
@@ -107,14 +107,11 @@ class TrainingConfig(BaseModel):
         """Say early, before a process is started, what would fail later.
 
         Raises:
-            SettingError: If Keras's layers cannot run a setting.
             DataError: If a batch is larger than the training data.
         """
-        for number, setting in enumerate(self.stack.settings, start=1):
-            keras_unroll(setting, f"{self.stack.cell}_{number}")
         source.check_batch_size(self.batch_size)
 
     @property
     def setting(self) -> str:
-        """The short name of the setting: `loop`, `full`, `k8`, or one per layer."""
-        return settings_name(self.stack.unroll)
+        """The short name of the setting: `loop`, `full`, `k8`, `own-loop`, or one per layer."""
+        return settings_name(self.stack.settings)

@@ -19,6 +19,7 @@ EVERY_OPTION = {
     "input_shape": (7, 3),
     "units": (4, 5),
     "unroll": (False, 8),
+    "implementation": "kerasunroll",
     "head": Classification(3),
     "return_sequences": True,
     "bidirectional": True,
@@ -125,6 +126,14 @@ def test_replace_renames_unless_the_name_was_given():
     assert config(head=Classification(3)).replace(unroll=[True, 2]).settings == (True, 2)
 
 
+def test_kerasunrolls_implementation_shows_in_the_settings():
+    assert config(unroll=[False, 4]).settings == (False, 4)
+    assert config(unroll=[False, 4], implementation="kerasunroll").settings == ("own-loop", 4)
+    assert config(unroll=True, implementation="kerasunroll").settings == ("own-full",) * 2
+    for unroll in ("own-loop", "auto", ("own-full", True)):
+        assert StackConfig.from_json(config(unroll=unroll).model_dump_json()).unroll == unroll
+
+
 def test_replace_validates():
     with pytest.raises(InputError, match=r"Invalid units: .* got \(0,\)"):
         config().replace(units=(0,))
@@ -140,6 +149,7 @@ INVALID = {
         "one positive integer per layer, such as (64, 64), or one integer for one layer",
         [(), [], 0, -3, (64, 0), 2.5, (64, 2.0), "64", True, None, (None,)],
     ),
+    "implementation": ("'keras' or 'kerasunroll'", ["Keras", "own", None, True]),
     "head": (
         "Classification(...), Regression(...) or None",
         [10, "classes", {}, {"class": 3}, Classification],
@@ -217,6 +227,11 @@ def test_an_invalid_setting_is_a_setting_error(unroll, message):
             "Invalid mask_value: with embedding only index 0 can be masked (mask_value=0), got 3.0.",
         ),
         (
+            {"input_shape": (None, 2), "unroll": "own-full"},
+            "Cannot unroll an unknown time dimension: got input_shape=(None, 2) with unroll='own-full'. "
+            "Give the number of time steps, such as input_shape=(100, 2), or unroll=False.",
+        ),
+        (
             {"input_shape": (None, 2), "unroll": [False, True]},
             "Cannot unroll an unknown time dimension: got input_shape=(None, 2) with unroll=(False, True). "
             "Give the number of time steps, such as input_shape=(100, 2), or unroll=False.",
@@ -253,7 +268,7 @@ def test_an_invalid_setting_is_a_setting_error(unroll, message):
         ({"head": {"classes": 1}}, "Classification needs at least 2 classes, got classes=1."),
         (
             {"unit": 3},
-            "Unknown argument: unit=3. Known are cell, embedding, input_shape, units, unroll, head, "
+            "Unknown argument: unit=3. Known are cell, embedding, input_shape, units, unroll, implementation, head, "
             "return_sequences, bidirectional, mask_value, dropout, recurrent_dropout, stateful, batch_size, "
             "go_backwards, cell_kwargs, dtype, seed, name.",
         ),

@@ -42,6 +42,7 @@ def test_the_arguments_are_the_fields_of_the_config():
 OPTIONS = {
     "units": (3, 2),
     "unroll": [False, True],
+    "implementation": "kerasunroll",
     "head": Regression(2),
     "return_sequences": True,
     "bidirectional": True,

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from kerasunroll.errors import InputError, KerasunrollWarning, SettingError
+from kerasunroll import layers as own
+from kerasunroll.errors import InputError, KerasunrollWarning
 from kerasunroll.models import StackConfig, build_stack, variants
 from kerasunroll.tasks import Classification, Regression
 
@@ -352,10 +353,26 @@ def test_what_keras_refuses_is_said_with_its_layer(kwargs, reason):
     assert str(caught.value) == f"Keras refused cell_kwargs={kwargs!r} for layer 'lstm_1': {reason}"
 
 
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_an_integer_setting_needs_our_own_layers(bidirectional):
-    with pytest.raises(SettingError, match=r"^Layer 'lstm_2' with unroll=4 needs kerasunroll\.layers"):
-        build_stack(config(unroll=[True, 4], bidirectional=bidirectional))
+def test_settings_of_ours_are_run_by_our_layers():
+    stack = config(units=(4, 3, 2), unroll=[True, 4, "own-full"])
+    layers = build_stack(stack).layers[1:]
+    assert [type(layer) for layer in layers] == [keras.layers.LSTM, own.LSTM, own.LSTM]
+    assert [layer.unroll for layer in layers] == [True, 4, True]
+    layers = build_stack(stack.replace(unroll=[True, 4, False], implementation="kerasunroll")).layers[1:]
+    assert [type(layer) for layer in layers] == [own.LSTM] * 3
+    assert [layer.unroll for layer in layers] == [True, 4, False]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_our_layers_compute_what_the_loop_does(cell):
+    models = variants(
+        config(cell=cell, bidirectional=True, mask_value=0.0, return_sequences=True, head=Regression()),
+        ["loop", "own-loop", "own-full", "k2"],
+    )
+    x = sequences(padded=True)
+    expected = outputs(models.pop("loop"), x)
+    for model in models.values():
+        np.testing.assert_allclose(outputs(model, x), expected, rtol=1e-12, atol=1e-14)
 
 
 def test_an_untrained_stack_can_be_fitted():

@@ -103,7 +103,7 @@ def test_a_factory_of_ones_own():
         (
             ["full", "fast"],
             "Invalid unroll setting: expected loop, full, or k8 (also written 8) for 8 time steps per loop "
-            "iteration, got 'fast'.",
+            "iteration; for kerasunroll's layers also own-loop, own-full or auto, got 'fast'.",
         ),
     ],
 )

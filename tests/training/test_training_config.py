@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kerasunroll.data import open_source
-from kerasunroll.errors import DataError, InputError, SettingError
+from kerasunroll.errors import DataError, InputError
 from kerasunroll.training.config import TrainingConfig
 
 
@@ -59,8 +59,6 @@ def test_bad_arguments_are_named(options, message):
 
 def test_what_cannot_run_is_said_early():
     source = open_source("digits", timesteps=4)
-    with pytest.raises(SettingError, match=r"needs kerasunroll\.layers"):
-        config(unroll=8).check(source)
     with pytest.raises(DataError, match="batch_size=5,000 is more than"):
         config(batch_size=5000).check(source)
 
