@@ -18,6 +18,7 @@ _HOMES = {
     "lstm_stack": "kerasunroll.models",
     "gru_stack": "kerasunroll.models",
     "variants": "kerasunroll.models",
+    "with_unroll": "kerasunroll.models",
     "Classification": "kerasunroll.tasks",
     "Regression": "kerasunroll.tasks",
     "open_source": "kerasunroll.data",

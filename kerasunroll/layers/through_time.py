@@ -75,7 +75,8 @@ class ThroughTime(keras.layers.RNN):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.__signature__ = _signature_with_own_arguments(cls)
+        if "__init__" not in vars(cls):
+            cls.__signature__ = _signature_with_own_arguments(cls)
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
         """Create the weights; find the fastest setting where it is asked for."""
@@ -189,7 +190,7 @@ def _takes_training(cell: Any) -> bool:
 
 def _signature_with_own_arguments(layer_class: type) -> Any:
     """Return the signature of Keras's layer with our arguments in it, for `help` and for whoever asks."""
-    keras_class = layer_class.__mro__[2]
+    keras_class = next(each for each in layer_class.__mro__ if not issubclass(each, ThroughTime))
     own = [
         parameter
         for name, parameter in signature(ThroughTime.__init__).parameters.items()

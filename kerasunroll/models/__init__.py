@@ -1,4 +1,4 @@
-"""Model factories: the same stack in every unroll setting.
+"""Model factories: the same stack in every unroll setting; and any Keras model in another setting.
 
 Importing this package does not import TensorFlow, so that a `StackConfig` can be validated before anything
 slow begins: each factory is loaded when it is first used.
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from kerasunroll.models.config import StackConfig
 
 if TYPE_CHECKING:
+    from kerasunroll.models.conversion import with_unroll
     from kerasunroll.models.factories import gru_stack, lstm_stack, recurrent_stack, simple_rnn_stack
+    from kerasunroll.models.loading import load_model, save_model
     from kerasunroll.models.stack import build_stack
     from kerasunroll.models.variation import variants
 
@@ -18,19 +20,25 @@ __all__ = [
     "StackConfig",
     "build_stack",
     "gru_stack",
+    "load_model",
     "lstm_stack",
     "recurrent_stack",
+    "save_model",
     "simple_rnn_stack",
     "variants",
+    "with_unroll",
 ]
 
 _HOMES = {
     "build_stack": "kerasunroll.models.stack",
     "gru_stack": "kerasunroll.models.factories",
+    "load_model": "kerasunroll.models.loading",
     "lstm_stack": "kerasunroll.models.factories",
     "recurrent_stack": "kerasunroll.models.factories",
+    "save_model": "kerasunroll.models.loading",
     "simple_rnn_stack": "kerasunroll.models.factories",
     "variants": "kerasunroll.models.variation",
+    "with_unroll": "kerasunroll.models.conversion",
 }
 
 

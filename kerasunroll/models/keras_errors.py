@@ -1,0 +1,15 @@
+"""Keras's errors in one sentence."""
+
+
+def in_one_sentence(error: Exception) -> str:
+    """Return the cause that an error of Keras tells, without the configuration and the advice around it.
+
+    Args:
+        error: Any exception.
+
+    Returns:
+        A sentence that begins with the kind of the error, of at most about 300 characters.
+    """
+    cause = str(error).rsplit("Exception encountered: ", maxsplit=1)[-1]
+    sentence = " ".join(cause.split()).split(". ")[0].rstrip(".")
+    return f"{type(error).__name__}: {sentence[:300]}."
