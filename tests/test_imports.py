@@ -16,6 +16,7 @@ LIGHT = [
     "import kerasunroll.inspection, kerasunroll.figures.flow, kerasunroll.figures.states",
     "import kerasunroll.measurement.comparison, kerasunroll.measurement.store, kerasunroll.measurement.stats",
     "import kerasunroll.report.table, kerasunroll.report.results, kerasunroll.report.pictures",
+    "import kerasunroll.report.page, kerasunroll.report.verdict_text, kerasunroll.report.run",
     "from kerasunroll.data import open_source; open_source('digits')",
     "from kerasunroll.cli import main; main(['--help'])",
     "from kerasunroll.cli import main; main(['compare', '--help'])",

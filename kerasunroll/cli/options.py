@@ -30,7 +30,7 @@ class TrainingOptions:
     examples: Annotated[int | None, typer.Option(help="sequences to draw, for adding and copy")] = None
     bidirectional: Annotated[bool, typer.Option("--bidirectional", help="read in both directions")] = False
     dropout: Annotated[float, typer.Option(help="share of inputs to drop in each recurrent layer")] = 0.0
-    epochs: Annotated[int, typer.Option(help="passes over the training data")] = 8
+    epochs: Annotated[int, typer.Option(help="passes over the training data")] = 6
     optimizer: Annotated[str, typer.Option(help="adam, adamw, nadam, rmsprop, sgd, adagrad or lion")] = "adam"
     learning_rate: Annotated[float, typer.Option(help="learning rate")] = 0.001
     clipnorm: Annotated[float, typer.Option(help="norm to clip each weight's gradient to; 0 for none")] = 1.0

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from kerasunroll.measurement.stats import MIN_ROUNDS
+from kerasunroll.models import SavedModel
+from kerasunroll.models.saved import SavedLayer
 from kerasunroll.settings import Setting
 from kerasunroll.training.config import TrainingConfig
 
@@ -36,6 +38,7 @@ FORWARD_SHARE: Final = 0.6
 
 LOGGING_SECONDS: Final = 4.0
 UNKNOWN_TIMESTEPS: Final = 100
+UNKNOWN_UNITS: Final = 64
 
 
 @dataclass(frozen=True)
@@ -55,19 +58,20 @@ class Estimate:
     rounds: float
 
 
-def estimate(config: TrainingConfig, training_sequences: int) -> Estimate:
+def estimate(config: TrainingConfig, training_sequences: int, *, inference: bool = True) -> Estimate:
     """Estimate how long it will take to measure a variant.
 
     Args:
         config: `TrainingConfig`.
         training_sequences: Integer. The sequences of an epoch.
+        inference: Boolean. Whether the forward pass and `predict` are timed too. Defaults to `True`.
     """
     compiling = compile_seconds(config)
     step = training_step_seconds(config)
     block = max(BLOCK_SECONDS, 2 * step)
     training_steps = config.epochs * (training_sequences // config.batch_size)
     return Estimate(
-        timing=START_SECONDS + (1 + FORWARD_SHARE) * compiling + 2 * MIN_ROUNDS * block,
+        timing=START_SECONDS + (1 + inference * FORWARD_SHARE) * compiling + (1 + inference) * MIN_ROUNDS * block,
         memory=START_SECONDS + (1 + FORWARD_SHARE / 2) * compiling + 5 * step,
         training=START_SECONDS + LOGGING_SECONDS + 2 * compiling + 1.2 * training_steps * step,
         rounds=block,
@@ -76,23 +80,49 @@ def estimate(config: TrainingConfig, training_sequences: int) -> Estimate:
 
 def compile_seconds(config: TrainingConfig) -> float:
     """Estimate what the first training step takes beyond an ordinary one."""
-    stack = config.stack
-    copies = sum(_copies(setting, stack.timesteps) for setting in stack.settings) * (1 + stack.bidirectional)
-    per_copy = COPY_SECONDS[stack.cell] * (XLA_FACTOR if config.jit_compile else 1)
-    return COMPILE_SECONDS + per_copy * (copies - stack.layers)
+    settings, layers = config.stack.settings, _layers(config)
+    xla = XLA_FACTOR if config.jit_compile else 1.0
+    copies = sum(
+        COPY_SECONDS[_known(layer.cell)] * (_copies(setting, layer.timesteps) * (1 + layer.bidirectional) - 1)
+        for setting, layer in zip(settings, layers, strict=False)
+    )
+    return COMPILE_SECONDS + xla * copies
 
 
 def training_step_seconds(config: TrainingConfig) -> float:
     """Estimate an ordinary training step: the matrix products, forward and twice backward, and a cost per time step."""
+    seconds = 0.0
+    for layer in _layers(config):
+        cell, units, time_steps = _known(layer.cell), layer.units or UNKNOWN_UNITS, layer.timesteps or UNKNOWN_TIMESTEPS
+        products = GATES[cell] * units * (units + (layer.features or units))
+        flops = 3 * 2 * config.batch_size * time_steps * products
+        launches = time_steps * TIME_STEP_SECONDS[cell]
+        seconds += (flops / (FLOPS_PER_CORE * (os.cpu_count() or 1)) + launches) * (1 + layer.bidirectional)
+    return seconds
+
+
+def _layers(config: TrainingConfig) -> list[SavedLayer]:
+    """Return the recurrent layers of a network, each with its number of time steps if that is known at all."""
     stack = config.stack
-    time_steps = stack.timesteps or UNKNOWN_TIMESTEPS
-    inputs = [stack.input_shape[-1] or 1, *stack.units[:-1]]
-    products = sum(
-        GATES[stack.cell] * units * (units + features) for features, units in zip(inputs, stack.units, strict=True)
-    )
-    flops = 3 * 2 * config.batch_size * time_steps * products
-    launches = time_steps * stack.layers * TIME_STEP_SECONDS[stack.cell]
-    return (flops / (FLOPS_PER_CORE * (os.cpu_count() or 1)) + launches) * (1 + stack.bidirectional)
+    if isinstance(stack, SavedModel):
+        return [layer.model_copy(update={"timesteps": layer.timesteps or stack.timesteps}) for layer in stack.recurrent]
+    features = [stack.input_shape[-1] or 1, *stack.units[:-1]]
+    return [
+        SavedLayer(
+            name=f"{stack.cell}_{number}",
+            cell=stack.cell,
+            units=units,
+            features=received,
+            timesteps=stack.timesteps,
+            bidirectional=stack.bidirectional,
+        )
+        for number, (units, received) in enumerate(zip(stack.units, features, strict=True), start=1)
+    ]
+
+
+def _known(cell: str) -> str:
+    """Return the cell itself, or for one that nothing is known about, the most usual one."""
+    return cell if cell in GATES else "lstm"
 
 
 def _copies(setting: Setting, timesteps: int | None) -> int:

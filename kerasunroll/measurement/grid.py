@@ -7,6 +7,7 @@ from typing import Any
 
 from kerasunroll.data import Source
 from kerasunroll.errors import InputError
+from kerasunroll.models import SavedModel
 from kerasunroll.settings import parse_settings
 from kerasunroll.training.config import TrainingConfig
 
@@ -74,6 +75,53 @@ class Grid:
                     f"With --layers, units are for one layer, such as --units 64, got {','.join(map(str, units))}."
                 )
         return [units * layers for layers, units in product(self.layers, self.units)]
+
+
+@dataclass(frozen=True)
+class ModelGrid:
+    """The values that are listed for a saved model, whose network is given. Lengths vary slowest, settings fastest.
+
+    Args:
+        model: `SavedModel`.
+        timesteps: Integers; `None` is the source's own length.
+        batch_sizes: Integers.
+        jit: Booleans: whether XLA compiles the training step; `None` is as the model was compiled.
+        settings: Unroll settings as they are written on the command line.
+    """
+
+    model: SavedModel
+    timesteps: Sequence[int | None]
+    batch_sizes: Sequence[int]
+    jit: Sequence[bool | None]
+    settings: Sequence[str]
+
+    def configs(self, open_source: Callable[[int | None], Source], options: Mapping[str, Any]) -> list[TrainingConfig]:
+        """Return every combination once, those of one group in a row.
+
+        Args:
+            open_source: Called with each of the `timesteps`; returns the source with sequences of that length.
+            options: The other arguments of `TrainingConfig.for_model`, the same for all.
+
+        Raises:
+            InputError: If a value, or a combination, cannot be used.
+        """
+        axes = [self.jit, self.batch_sizes, self.settings]
+        configs = []
+        for timesteps in unique(self.timesteps):
+            source = open_source(timesteps)
+            for jit, batch_size, setting in product(*map(unique, axes)):
+                config = TrainingConfig.for_model(
+                    source,
+                    model=self.model,
+                    unroll=parse_settings(setting),
+                    jit_compile=jit,
+                    batch_size=batch_size,
+                    timesteps=timesteps,
+                    **options,
+                )
+                config.check(source)
+                configs.append(config)
+        return unique(configs)
 
 
 def unique(values: Iterable[Any]) -> list[Any]:

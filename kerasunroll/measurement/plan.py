@@ -15,9 +15,10 @@ from kerasunroll.measurement.environment import differences, environment
 from kerasunroll.measurement.estimate import estimate
 from kerasunroll.measurement.files import write_whole
 from kerasunroll.measurement.frozen import Frozen
-from kerasunroll.measurement.grid import Grid
+from kerasunroll.measurement.grid import Grid, ModelGrid
 from kerasunroll.measurement.variant import Variant, group_name
 from kerasunroll.measurement.work import Second, Work
+from kerasunroll.models import SavedModel
 from kerasunroll.training.config import TrainingConfig
 
 PLAN_FILE: Final = "plan.json"
@@ -49,6 +50,7 @@ class Plan(BaseModel):
         second: `"training"` or `"memory"`. Whether every variant is trained with everything logged, or its memory
             counted only.
         sources: Mapping from the length of sequences that was asked for to `SourceFacts`.
+        inference: Boolean. Whether the forward pass and `predict` are timed too. Defaults to `True`.
         kerasunroll_version: String. Defaults to this version.
         schema_version: Integer. Always 1.
     """
@@ -59,16 +61,20 @@ class Plan(BaseModel):
     configs: tuple[Annotated[TrainingConfig, BeforeValidator(_read_config)], ...]
     second: Second
     sources: Frozen[SourceFacts]
+    inference: bool = True
     kerasunroll_version: str = __version__
 
     @classmethod
-    def of_grid(cls, grid: Grid, options: Mapping[str, Any], second: Second) -> "Plan":
+    def of_grid(
+        cls, grid: Grid | ModelGrid, options: Mapping[str, Any], second: Second, *, inference: bool = True
+    ) -> "Plan":
         """Return the plan of a grid.
 
         Args:
-            grid: `Grid`.
-            options: Arguments of `TrainingConfig.for_source`, the same for all variants.
+            grid: `Grid` or `ModelGrid`.
+            options: Arguments of `TrainingConfig.for_source` or `for_model`, the same for all variants.
             second: What follows the timing.
+            inference: Boolean. Whether to time the forward pass and `predict` too. Defaults to `True`.
 
         Raises:
             InputError: If a value, or a combination, cannot be used.
@@ -82,25 +88,33 @@ class Plan(BaseModel):
             return source
 
         configs = grid.configs(opened, options)
-        return cls(configs=tuple(configs), second=second, sources=sources)
+        return cls(configs=tuple(configs), second=second, sources=sources, inference=inference)
+
+    @property
+    def model(self) -> SavedModel | None:
+        """The saved model that is measured, or `None` where the networks are the factories'."""
+        stack = self.configs[0].stack if self.configs else None
+        return stack if isinstance(stack, SavedModel) else None
 
     def works(self, folder: Path) -> list[Work]:
         """Return the variants with their estimates; results go to `<folder>/<group>/<setting>`."""
         return [
             Work(
                 Variant(config, folder / group_name(config) / config.setting),
-                estimate(config, self.sources[str(config.timesteps)].training_sequences),
+                estimate(config, self.sources[str(config.timesteps)].training_sequences, inference=self.inference),
             )
             for config in self.configs
         ]
 
     def check_sources(self) -> None:
-        """See whether the data are still what they were when the plan was made.
+        """See whether the data, and the model in its file, are still what they were when the plan was made.
 
         Raises:
-            DataError: If they cannot be read any more.
-            InputError: If they have changed.
+            DataError: If the data cannot be read any more.
+            InputError: If one of them has changed.
         """
+        if (model := self.model) is not None:
+            model.check_file()
         first = {str(config.timesteps): config for config in reversed(self.configs)}
         for timesteps, before in self.sources.items():
             now = _facts(first[timesteps].open_source())

@@ -130,9 +130,10 @@ class _Group:
         for each in self.timed:
             if each.error is None and not each.rounds.get(TRAINING_STEP.figure):
                 each.error = budget_spent(each.phase)
-        self._compile_forward()
-        for kind in (FORWARD, PREDICT):
-            self._take_rounds(kind)
+        if self.rules.inference:
+            self._compile_forward()
+            for kind in (FORWARD, PREDICT):
+                self._take_rounds(kind)
         self._tell("measured", 1)
 
     def interrupt(self, cause: str) -> None:

@@ -1,13 +1,14 @@
 """Model factories: the same stack in every unroll setting; and any Keras model in another setting.
 
-Importing this package does not import TensorFlow, so that a `StackConfig` can be validated before anything
-slow begins: each factory is loaded when it is first used.
+Importing this package does not import TensorFlow, so that a `StackConfig` or a `SavedModel` can be validated
+before anything slow begins: each factory is loaded when it is first used.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kerasunroll.models.config import StackConfig
+from kerasunroll.models.saved import SavedModel
 
 if TYPE_CHECKING:
     from kerasunroll.models.conversion import with_unroll
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from kerasunroll.models.variation import variants
 
 __all__ = [
+    "SavedModel",
     "StackConfig",
     "build_stack",
     "gru_stack",

@@ -12,18 +12,23 @@ from kerasunroll.measurement.findings import Measured
 from kerasunroll.measurement.table import to_csv
 from kerasunroll.report.growth import find_sweeps
 from kerasunroll.report.rows import Row
+from kerasunroll.report.verdict import Verdict
+from kerasunroll.report.verdict_text import verdict_text
 
 RESULTS_FILE: Final = "results.json"
 RECORDS_FILE: Final = "results.csv"
 
 
-def write_results(rows: Sequence[Row], measured: Sequence[Measured], folder: Path) -> Path:
-    """Write `results.json`: the environment, everything known of each variant, and what grows how with T.
+def write_results(
+    rows: Sequence[Row], measured: Sequence[Measured], folder: Path, verdicts: Sequence[Verdict] = ()
+) -> Path:
+    """Write `results.json`: the environment, everything known of each variant, the verdicts, and what grows how with T.
 
     Args:
         rows: One row per variant.
         measured: What the rows were made from; any record may be missing.
         folder: Path. The folder of the comparison.
+        verdicts: The verdicts on the groups. Defaults to none.
 
     Returns:
         The path of the file.
@@ -38,6 +43,7 @@ def write_results(rows: Sequence[Row], measured: Sequence[Measured], folder: Pat
         "kerasunroll_version": __version__,
         "environment": environments[0].model_dump(mode="json") if environments else None,
         "variants": [row.as_json() for row in rows],
+        "verdicts": [each.as_json() | {"text": verdict_text(each)} for each in verdicts],
         "growth": [sweep.as_json() for sweep in find_sweeps(rows)],
     }
     # As in records: what JSON has no number for, such as the loss of a diverged training, is written as a string.

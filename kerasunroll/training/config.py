@@ -2,11 +2,11 @@
 
 from typing import Any, Final, Literal, Self, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from kerasunroll.data import Source, open_source
-from kerasunroll.errors import InputError
-from kerasunroll.models import StackConfig
+from kerasunroll.errors import DataError, InputError
+from kerasunroll.models import SavedModel, StackConfig
 from kerasunroll.settings import Settings, settings_name
 
 MODEL_FILE: Final = "model.keras"
@@ -20,17 +20,20 @@ class TrainingConfig(BaseModel):
     """What is trained on what, and how.
 
     Args:
-        stack: `StackConfig`. The network; its shapes must fit the source (`for_source` sees to that).
+        stack: `StackConfig` or `SavedModel`. The network; its shapes must fit the source (`for_source` and `for_model`
+            see to that).
         source: String. The data source, as for `kerasunroll.open_source`. Defaults to `"digits"`.
         timesteps: Integer or `None`. The length of a sequence, as for `open_source`.
         examples: Integer or `None`. How many sequences to draw, as for `open_source`.
         batch_size: Integer, at least 1. Defaults to 32.
         epochs: Integer, at least 1. Defaults to 8.
-        optimizer: String. One of Keras's optimisers by its short name. Defaults to `"adam"`.
-        learning_rate: Float, positive. Defaults to 0.001.
+        optimizer: String. One of Keras's optimisers by its short name. Defaults to `"adam"`. `None` with a saved model
+            that was compiled, which brings its own.
+        learning_rate: Float, positive. Defaults to 0.001. `None` with a model's own optimiser.
         clipnorm: Float, positive, or `None`. The norm to which each weight's gradient is clipped. Defaults to 1.
         seed: Integer, at least 0. Fixes the weights, the order of the batches and dropout. Defaults to 0.
-        jit_compile: Boolean. Whether XLA compiles the training step. Defaults to `False`.
+        jit_compile: Boolean. Whether XLA compiles the training step. Defaults to `False`. `None` with a saved model
+            that was compiled with `"auto"`: as Keras decides.
 
     Raises:
         InputError: If an argument is unknown or not what it should be.
@@ -38,30 +41,44 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
 
-    stack: SerializeAsAny[StackConfig]
+    stack: SerializeAsAny[StackConfig | SavedModel]
     source: str = "digits"
     timesteps: int | None = None
     examples: int | None = None
     batch_size: int = Field(32, ge=1)
     epochs: int = Field(8, ge=1)
-    optimizer: Optimizer = "adam"
-    learning_rate: float = Field(0.001, gt=0, allow_inf_nan=False)
+    optimizer: Optimizer | None = "adam"
+    learning_rate: float | None = Field(0.001, gt=0, allow_inf_nan=False)
     clipnorm: float | None = Field(1.0, gt=0, allow_inf_nan=False)
     seed: int = Field(0, ge=0)
-    jit_compile: bool = False
+    jit_compile: bool | None = False
 
     def __init__(self, **options: Any) -> None:
         try:
             super().__init__(**options)
         except ValidationError as error:
             finding = error.errors()[0]
+            if not finding["loc"] and isinstance(ours := finding.get("ctx", {}).get("error"), InputError):
+                raise ours from None
             where = ".".join(str(part) for part in finding["loc"])
             raise InputError(f"Invalid {where}: {finding['msg']}, got {finding['input']!r}.") from None
 
     @field_validator("stack", mode="before")
     @classmethod
     def _read_stack(cls, stack: Any) -> Any:
-        return StackConfig(**stack) if isinstance(stack, dict) else stack
+        if not isinstance(stack, dict):
+            return stack
+        return SavedModel(**stack) if "sha256" in stack else StackConfig(**stack)
+
+    @model_validator(mode="after")
+    def _check_optimizer(self) -> Self:
+        own = isinstance(self.stack, SavedModel) and self.stack.compiled
+        if any((given is None) != own for given in (self.optimizer, self.learning_rate)):
+            raise InputError(
+                "optimizer and learning_rate are None exactly with a saved model that was compiled, which brings its "
+                f"own, got {self.optimizer!r} and {self.learning_rate!r}."
+            )
+        return self
 
     @classmethod
     def for_source(
@@ -91,6 +108,30 @@ class TrainingConfig(BaseModel):
         )
         return cls(stack=stack, **own)
 
+    @classmethod
+    def for_model(cls, source: Source, /, *, model: SavedModel, unroll: Settings = False, **options: Any) -> Self:
+        """Return the configuration of a saved model on a data source.
+
+        A model that was compiled keeps its own optimiser, loss and metrics: `optimizer`, `learning_rate` and `clipnorm`
+        are not used. Any other is compiled with these, and with the loss and the metric of the source's task.
+
+        Args:
+            source: The opened data source.
+            model: `SavedModel`.
+            unroll: The setting.
+            **options: Other arguments of `TrainingConfig`. Where `jit_compile` is missing or `None`, it is as the model
+                was compiled.
+
+        Raises:
+            InputError: If the source's sequences do not fit the model.
+        """
+        stack = model.replace(unroll=unroll, input_shape=source.input_shape)
+        if model.compiled:
+            options |= {"optimizer": None, "learning_rate": None, "clipnorm": None}
+        if options.get("jit_compile") is None:
+            options["jit_compile"] = model.jit_compile
+        return cls(stack=stack, **options)
+
     def with_unroll(self, unroll: Settings) -> Self:
         """Return the same training run in another setting."""
         return self.model_copy(update={"stack": self.stack.replace(unroll=unroll)})
@@ -107,9 +148,15 @@ class TrainingConfig(BaseModel):
         """Say early, before a process is started, what would fail later.
 
         Raises:
-            DataError: If a batch is larger than the training data.
+            DataError: If a batch is larger than the training data, or is not of the only size that a saved model takes.
         """
         source.check_batch_size(self.batch_size)
+        fixed = self.stack.batch_size if isinstance(self.stack, SavedModel) else None
+        if fixed not in (None, self.batch_size):
+            raise DataError(
+                f"Model '{self.stack.name}' takes batches of {fixed} sequences only, got batch_size={self.batch_size}. "
+                f"Give --batch-size {fixed}."
+            )
 
     @property
     def setting(self) -> str:

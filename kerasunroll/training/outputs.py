@@ -1,11 +1,14 @@
 """The outputs of a network on a few sequences, kept to compare the settings."""
 
+import warnings
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
+from kerasunroll.errors import KerasunrollWarning
 from kerasunroll.training.session import Session
 
 OUTPUTS_FILE: Final = "outputs.npz"
@@ -16,13 +19,31 @@ PROBED: Final = 64
 Outputs = npt.NDArray[np.floating[Any]]
 
 
-def probe_outputs(session: Session) -> Outputs:
-    """Return the network's outputs on the first validation sequences, in inference."""
+def probe_outputs(session: Session) -> Outputs | None:
+    """Return the network's outputs on the first validation sequences, in inference.
+
+    `None`, with a warning, where they are no array: a user's own model may return a dict, or sequences of any length.
+    """
+    sequences = session.source.x_validation[: session.batch_size or PROBED]
     # Called as it is, not compiled: for one batch, compiling takes longer than running.
-    outputs: Outputs = session.model(session.source.x_validation[:PROBED], training=False).numpy()
-    return outputs
+    outputs = session.model(sequences, training=False)
+    if not isinstance(outputs, tf.Tensor) or not outputs.dtype.is_floating:
+        warnings.warn(
+            f"The outputs of model '{session.model.name}' are no array of real numbers, so that they are not compared "
+            "between the settings.",
+            KerasunrollWarning,
+            stacklevel=2,
+        )
+        return None
+    # NumPy's files know no bfloat16.
+    array: Outputs = (tf.cast(outputs, "float32") if outputs.dtype == tf.bfloat16 else outputs).numpy()
+    return array
 
 
-def save_outputs(folder: str | Path, before: Outputs, after: Outputs) -> None:
-    """Write the outputs before and after training into a run's folder, as `before` and `after` of `outputs.npz`."""
-    np.savez(Path(folder) / OUTPUTS_FILE, before=before, after=after)
+def save_outputs(folder: str | Path, before: Outputs | None, after: Outputs | None) -> None:
+    """Write the outputs before and after training into a run's folder, as `before` and `after` of `outputs.npz`.
+
+    Where there are none, nothing is written.
+    """
+    if before is not None and after is not None:
+        np.savez(Path(folder) / OUTPUTS_FILE, before=before, after=after)

@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,10 +11,12 @@ import keras
 
 from kerasunroll.callbacks import GradientFlowLogger, MemoryLogger, comparison_callbacks
 from kerasunroll.callbacks.event_log import EventLog
+from kerasunroll.errors import InputError, KerasunrollWarning
 from kerasunroll.figures.flow_history import save_histories
+from kerasunroll.inspection.recurrent import recurrent_layers
 from kerasunroll.training.config import MODEL_FILE, TrainingConfig
 from kerasunroll.training.outputs import probe_outputs, save_outputs
-from kerasunroll.training.session import prepare
+from kerasunroll.training.session import Session, prepare
 
 _Callback = TypeVar("_Callback", bound=keras.callbacks.Callback)
 
@@ -39,19 +42,25 @@ def train(
         on_training_step: Called now and then with the training steps done and their total.
 
     Returns:
-        A dict of JSON values: `history` (a list per loss and metric, one entry an epoch), `metric` (its name),
-        `tensor_peak_bytes` (of a training step; `None` where TensorFlow cannot tell), `tensor_alive_bytes` (of them,
+        A dict of JSON values: `history` (a list per loss and metric, one entry an epoch), `metric` (the
+        name of the first metric beside the loss, or `None`), `tensor_peak_bytes` (of a training step; `None` where TensorFlow cannot tell), `tensor_alive_bytes` (of them,
         those alive before that training step), `fit_seconds`.
     """
     folder = Path(folder)
     session = prepare(config)
     before = probe_outputs(session)
-    callbacks = comparison_callbacks(folder, time=figures is None, states_of=session.source.x_validation[:1])
+    observable = _is_observable(session.model)
+    callbacks = comparison_callbacks(
+        folder,
+        time=figures is None,
+        gradient_flow=observable,
+        states_of=session.source.x_validation[: session.batch_size or 1] if observable else None,
+    )
     on_begin()
     start = time.perf_counter()
     history = session.model.fit(
         session.source.train(config.batch_size),
-        validation_data=session.source.validation(config.batch_size),
+        validation_data=_validation(session),
         shuffle=False,  # the source has shuffled them
         epochs=config.epochs,
         verbose=0,
@@ -61,16 +70,36 @@ def train(
     after = probe_outputs(session)
     _log(figures or {}, folder)
     session.model.save(folder / MODEL_FILE)
-    save_histories(_one(GradientFlowLogger, callbacks).history, folder)
+    if observable:
+        save_histories(_one(GradientFlowLogger, callbacks).history, folder)
     save_outputs(folder, before, after)
     memory = _one(MemoryLogger, callbacks)
     return {
         "history": history,
-        "metric": session.metric,
+        "metric": next((name for name in history if name != "loss" and not name.startswith("val_")), None),
         "tensor_peak_bytes": memory.peak_bytes,
         "tensor_alive_bytes": memory.alive_bytes,
         "fit_seconds": fit_seconds,
     }
+
+
+def _is_observable(model: keras.Model) -> bool:
+    """Tell whether gradients and states can be followed through time: in a user's own model, not everywhere."""
+    try:
+        recurrent_layers(model)
+    except InputError as error:
+        warnings.warn(f"Gradients through time and states are not logged: {error}", KerasunrollWarning, stacklevel=2)
+        return False
+    return True
+
+
+def _validation(session: Session) -> Any:
+    """Return the validation batches, all of one size where the model takes no other."""
+    batches = session.source.validation(session.config.batch_size)
+    if session.batch_size is None:
+        return batches
+    whole = len(session.source.x_validation) // session.batch_size
+    return batches.take(whole) if whole else None
 
 
 def _one(kind: type[_Callback], callbacks: Sequence[keras.callbacks.Callback]) -> _Callback:

@@ -1,12 +1,13 @@
 """A model, compiled, with its data: everything that is ready before the first training step."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from kerasunroll.data import Source
-from kerasunroll.models import build_stack
+from kerasunroll.models import SavedModel, build_stack, load_model, with_unroll
 from kerasunroll.tasks import Classification, Task
 from kerasunroll.training.config import TrainingConfig
 
@@ -26,29 +27,52 @@ class Session:
     source: Source
 
     @property
-    def metric(self) -> str:
-        """The name of the metric beside the loss."""
-        return metric_name(self.source.task)
+    def batch_size(self) -> int | None:
+        """The size of the only batches that the model takes, or `None`: any."""
+        stack = self.config.stack
+        return stack.batch_size if isinstance(stack, SavedModel) else None
 
 
 def prepare(config: TrainingConfig) -> Session:
-    """Open the data, build and compile the model. Sets Keras's global seed.
+    """Open the data, build the model or load it, and compile it. Sets Keras's global seed.
+
+    A saved model that was compiled keeps its own optimiser, with all its state, its loss and its metrics.
 
     Raises:
         DataError: If the data source cannot be used.
-        InputError: If the stack cannot be built.
+        InputError: If the stack cannot be built, or the model cannot be loaded, has changed or cannot be converted.
     """
     keras.utils.set_random_seed(config.seed)
     source = config.open_source()
-    model = build_stack(config.stack)
-    loss, metric = _loss_and_metric(source.task)
+    config.check(source)
+    if isinstance(config.stack, SavedModel):
+        model = _converted(config.stack)
+        if model.compiled:
+            if config.jit_compile is not None:
+                model.jit_compile = config.jit_compile
+            return Session(config, model, source)
+    else:
+        model = build_stack(config.stack)
+    loss, metric = _loss_and_metric(source.task, from_logits=not _gives_probabilities(model))
     model.compile(_optimizer(config), loss, metrics=[metric], jit_compile=config.jit_compile)
     return Session(config, model, source)
 
 
-def metric_name(task: Task) -> str:
-    """Return the name of the metric that goes with a task: `accuracy` or `mae`."""
-    return "accuracy" if isinstance(task, Classification) else "mae"
+def _converted(saved: SavedModel) -> keras.Model:
+    saved.check_file()
+    with warnings.catch_warnings():
+        # Of a model that was saved before it was trained: there is no state of the optimizer to be loaded.
+        warnings.filterwarnings("ignore", message="Skipping variable loading for optimizer")
+        model = load_model(saved.path, custom_objects=saved.custom_objects)
+    return with_unroll(model, saved.unroll)
+
+
+def _gives_probabilities(model: keras.Model) -> bool:
+    """Tell whether the model ends in a softmax, as a user's own often does: the factories' stacks give logits."""
+    last = model.layers[-1] if model.layers else None
+    if isinstance(last, keras.layers.TimeDistributed):
+        last = last.layer
+    return isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax
 
 
 def _optimizer(config: TrainingConfig) -> Any:
@@ -56,10 +80,10 @@ def _optimizer(config: TrainingConfig) -> Any:
     return keras.optimizers.get({"class_name": config.optimizer, "config": options})
 
 
-def _loss_and_metric(task: Task) -> tuple[Any, Any]:
+def _loss_and_metric(task: Task, *, from_logits: bool) -> tuple[Any, Any]:
     if isinstance(task, Classification):
         return (
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits),
             keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
         )
     return keras.losses.MeanSquaredError(), keras.metrics.MeanAbsoluteError(name="mae")

@@ -1,0 +1,91 @@
+"""A comparison as it lies on the disk, whole or not. No TensorFlow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Self
+
+from kerasunroll.errors import InputError
+from kerasunroll.measurement import store
+from kerasunroll.measurement.comparison import RECORDS
+from kerasunroll.measurement.environment import Environment, differences
+from kerasunroll.measurement.findings import Findings, Measured
+from kerasunroll.measurement.plan import PLAN_FILE, Plan
+from kerasunroll.measurement.variant import group_name
+from kerasunroll.report.rows import Row, comparison_rows
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a comparison has found so far.
+
+    Args:
+        folder: Path. The folder of the comparison.
+        plan: `Plan`.
+        measured: Tuple of `Measured`, one per variant, those of one group in a row; any record may be missing.
+        rows: Tuple of `Row`, one per variant.
+        damaged: Tuple of `Damaged`: the files of records that were set aside just now.
+    """
+
+    folder: Path
+    plan: Plan
+    measured: tuple[Measured, ...]
+    rows: tuple[Row, ...]
+    damaged: tuple[store.Damaged, ...] = ()
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a comparison, one that failed or was interrupted, too.
+
+        Args:
+            folder: Path. The folder that `kerasunroll compare` or `measure` has made.
+
+        Raises:
+            InputError: If it is none, or nothing has been measured yet.
+        """
+        if not (folder / PLAN_FILE).is_file():
+            raise InputError(
+                f"There is no comparison in '{folder}': it has no {PLAN_FILE}. Give the folder that kerasunroll "
+                "compare has made, such as logs/compare."
+            )
+        plan = Plan.load(folder)
+        contents = store.load(folder / RECORDS)
+        findings = Findings(contents.records)
+        measured = tuple(findings.measured(work.variant) for work in plan.works(folder))
+        if not any(each.records for each in measured):
+            raise InputError(
+                f"Nothing has been measured in '{folder}' yet. Go on with: kerasunroll compare --resume '{folder}'"
+            )
+        # A report refuses nothing that was allowed when it was measured; it says what differs.
+        return cls(folder, plan, measured, tuple(comparison_rows(measured, allow_different=True)), contents.damaged)
+
+    @property
+    def groups(self) -> dict[str, list[Row]]:
+        """The rows of each group, those of the first group first."""
+        return {group: list(members) for group, members in groupby(self.rows, key=lambda row: row.group)}
+
+    @property
+    def environment(self) -> Environment:
+        """Where the first record was taken."""
+        return next(record.environment for each in self.measured for record in each.records)
+
+    @property
+    def other_environments(self) -> list[str]:
+        """The facts in which other records' environments differ from that one, in words."""
+        records = [record for each in self.measured for record in each.records]
+        facts = {fact: None for record in records for fact in differences(self.environment, record.environment)}
+        return list(facts)
+
+
+def planned_training_steps(plan: Plan) -> Mapping[str, int]:
+    """Return how many training steps the runs of each group have: epochs × whole batches of an epoch.
+
+    Args:
+        plan: `Plan`.
+    """
+    return {
+        group_name(config): config.epochs
+        * (plan.sources[str(config.timesteps)].training_sequences // config.batch_size)
+        for config in plan.configs
+    }

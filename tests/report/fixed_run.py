@@ -1,0 +1,98 @@
+"""The folder of a comparison that nobody measured, as `kerasunroll compare` would leave it."""
+
+from pathlib import Path
+
+import numpy as np
+from fixed_records import ENVIRONMENT, rounds
+
+from kerasunroll.figures.flow_history import FlowHistory, save_histories
+from kerasunroll.measurement import store
+from kerasunroll.measurement.comparison import RECORDS
+from kerasunroll.measurement.plan import Plan, SourceFacts
+from kerasunroll.measurement.records import Outcome, Record
+from kerasunroll.measurement.work import Work
+from kerasunroll.models import StackConfig
+from kerasunroll.tasks import Classification
+from kerasunroll.training.config import TrainingConfig
+
+SETTINGS = {"loop": False, "k8": 8, "full": True}
+STEP = {"loop": 30e-6, "k8": 19e-6, "full": 20e-6}
+"""Seconds of a training step for each time step."""
+
+
+def write_run(
+    folder: Path,
+    *,
+    timesteps=(64,),
+    settings=tuple(SETTINGS),
+    second="training",
+    failed=(),
+    missing=(),
+    trained=True,
+    data="digits: 1437 <sequences>",
+) -> Path:
+    """Write plan and records; `failed` and `missing` hold pairs of a length and a setting."""
+    configs = [config(setting, t) for t in timesteps for setting in settings]
+    sources = {str(t): SourceFacts(description=data, training_sequences=1437) for t in timesteps}
+    plan = Plan(configs=configs, second=second, sources=sources)
+    folder.mkdir(parents=True, exist_ok=True)
+    plan.save(folder)
+    for work in plan.works(folder):
+        of = (work.variant.config.timesteps, work.variant.setting)
+        if of in failed:
+            save(work, folder, "timing", outcome=Outcome.TIMEOUT, cause="more than <600> s", phase="compile")
+        elif of not in missing:
+            write_variant(work, folder, *of, second if trained else None)
+    return folder
+
+
+def config(setting: str, timesteps: int) -> TrainingConfig:
+    stack = StackConfig(
+        cell="lstm", input_shape=(timesteps, 1), units=(64, 64), unroll=SETTINGS[setting], head=Classification(10)
+    )
+    return TrainingConfig(stack=stack, timesteps=timesteps)
+
+
+def write_variant(work: Work, folder: Path, timesteps: int, setting: str, second: str | None) -> None:
+    unrolled = {"loop": 0, "k8": 8, "full": timesteps}[setting]
+    step = STEP[setting] * timesteps
+    save(
+        work,
+        folder,
+        "timing",
+        figures={
+            "parameters": 50_442,
+            "step_seconds": step,
+            "build_seconds": 0.1 + 0.002 * unrolled,
+            "trace_seconds": 0.8 + 0.08 * unrolled,
+            "compile_seconds": 0.6 + 0.06 * unrolled,
+            "process_growth_bytes": 60_000_000 + 1_500_000 * unrolled + 200_000 * timesteps,
+            "process_peak_bytes": 760_000_000 + 1_500_000 * unrolled,
+            "training_step_nodes": 2100 + 120 * unrolled,
+        },
+        samples={"step_seconds": rounds(step)},
+        path={"loop": "while", "k8": "chunked", "full": "unrolled"}[setting],
+        session=f"at {timesteps}",
+        stopped_by="width",
+    )
+    if second is None:
+        return
+    tensors = 60_000 * timesteps * (3 if unrolled else 2)
+    save(work, folder, second, figures={"tensor_peak_bytes": tensors + 900_000, "tensor_added_bytes": tensors})
+    place = work.variant.folder
+    place.mkdir(parents=True, exist_ok=True)
+    outputs = np.full((4, 10), 0.5, "float32") + (3e-7 if unrolled else 0)
+    np.savez(place / "outputs.npz", before=outputs, after=outputs)
+    if second == "training":
+        norms = np.geomspace(1e-6, 1e-2, timesteps)[None]
+        flow = [
+            FlowHistory(layer, np.array([0]), {"h": norms * (1 + 1e-7 * unrolled)}, np.zeros((1, timesteps)))
+            for layer in ("lstm_1", "lstm_2")
+        ]
+        save_histories(flow, place)
+
+
+def save(work: Work, folder: Path, measurement: str, **fields) -> None:
+    fields = {"outcome": Outcome.DONE, "environment": ENVIRONMENT} | fields
+    question = work.variant.question(measurement)
+    store.save(Record(configuration=question, variant=work.variant.setting, **fields), folder / RECORDS)
