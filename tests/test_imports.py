@@ -13,7 +13,7 @@ LIGHT = [
     "import kerasunroll.errors, kerasunroll.units, kerasunroll.settings, kerasunroll.tasks",
     "from kerasunroll.models import StackConfig; StackConfig(cell='lstm', input_shape=(4, 1))",
     "import kerasunroll.training.config",
-    "import kerasunroll.inspection, kerasunroll.figures.flow, kerasunroll.figures.states",
+    "import kerasunroll.inspection, kerasunroll.figures.flow, kerasunroll.figures.states, kerasunroll.figures.diagram",
     "import kerasunroll.measurement.comparison, kerasunroll.measurement.store, kerasunroll.measurement.stats",
     "import kerasunroll.report.table, kerasunroll.report.results, kerasunroll.report.pictures",
     "import kerasunroll.report.page, kerasunroll.report.verdict_text, kerasunroll.report.run",

@@ -14,7 +14,9 @@ from kerasunroll.cli.check import CheckOptions, check
 from kerasunroll.cli.compare import CompareOptions, MeasureOptions, compare, measure
 from kerasunroll.cli.console import InterruptedRunError
 from kerasunroll.cli.convert import ConvertOptions, convert
+from kerasunroll.cli.draw import DrawOptions, draw
 from kerasunroll.cli.options import add_command
+from kerasunroll.cli.report import ReportOptions, report
 from kerasunroll.cli.train import TrainOptions, train
 from kerasunroll.errors import InputError, KerasunrollError
 
@@ -48,9 +50,11 @@ def _options(
 
 add_command(app, compare, CompareOptions)
 add_command(app, measure, MeasureOptions)
+add_command(app, report, ReportOptions)
 add_command(app, train, TrainOptions)
 add_command(app, check, CheckOptions)
 add_command(app, convert, ConvertOptions)
+add_command(app, draw, DrawOptions)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
