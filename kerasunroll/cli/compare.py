@@ -2,14 +2,14 @@
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from kerasunroll.cli.console import how_to_go_on, make_console, progress_bar, resumable
-from kerasunroll.cli.options import SETTING_HELP, Cell, TrainingOptions, parse_units
+from kerasunroll.cli.options import SETTING_HELP, Cell, TrainingOptions, as_options, parse_units
 from kerasunroll.cli.quantities import parse_limits, parse_seconds
 from kerasunroll.errors import InputError
 
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from kerasunroll.measurement.findings import Measured
-    from kerasunroll.measurement.grid import Grid
+    from kerasunroll.measurement.grid import Grid, ModelGrid
+    from kerasunroll.measurement.plan import Plan
     from kerasunroll.measurement.records import Record
     from kerasunroll.measurement.rules import Rules
     from kerasunroll.measurement.work import Second
+    from kerasunroll.models import SavedModel
 
 MIN_ROUNDS: Final = 10
 
@@ -60,6 +62,10 @@ class GridOptions(TrainingOptions):
         float, typer.Option(min=0.001, max=1, help="how narrow to make the interval of each ratio: 0.03 is ±3 %")
     ] = 0.03
     max_rounds: Annotated[int, typer.Option(min=MIN_ROUNDS, help="rounds of timing at most")] = 40
+    inference: Annotated[
+        bool | None,
+        typer.Option(help="also time the forward pass and predict; by default where nothing is trained"),
+    ] = None
     resume: Annotated[
         Path | None, typer.Option(help="go on in this folder of an earlier run: measure only what is missing")
     ] = None
@@ -118,7 +124,13 @@ def _run(
         known = _known(console, options.resume, mix_environments=options.mix_environments)
     else:
         second: Second = "training" if training else "memory"
-        plan, known = Plan.of_grid(_grid(options, cells, settings), options.for_config(), second), []
+        inference = not training if options.inference is None else options.inference
+        model = options.saved_model(given)
+        grid = _grid(options, cells, settings) if model is None else _model_grid(options, model, settings)
+        plan, known = Plan.of_grid(grid, options.for_config(), second, inference=inference), []
+    rules = replace(rules, inference=plan.inference)
+    if plan.model:
+        console.print(plan.model.describe())
     for source in plan.sources.values():
         console.print(source.description)
     pieces = outstanding(plan.works(Path()), plan.second, Findings(known))
@@ -139,7 +151,7 @@ def _run(
                 known=known,
                 on_timed=lambda group: _print_news(console, group),
             )
-        _report(console, measured, folder, plan.second, options.half_width)
+        _report(console, measured, folder, plan, options.half_width)
     _end(console, measured, plan.second, how_to_go_on(command, folder))
 
 
@@ -171,11 +183,24 @@ def _grid(options: GridOptions, cells: list[Cell], settings: list[str]) -> "Grid
     )
 
 
+def _model_grid(options: GridOptions, model: "SavedModel", settings: list[str]) -> "ModelGrid":
+    from kerasunroll.measurement.grid import ModelGrid
+
+    return ModelGrid(
+        model=model,
+        timesteps=options.timesteps or [None],
+        batch_sizes=options.batch_size or [model.batch_size or 32],
+        jit=options.jit or [None],
+        settings=settings,
+    )
+
+
 def _refuse_other_options(given: frozenset[str]) -> None:
-    others = sorted(given - WITH_RESUME)
+    others = given - WITH_RESUME
     if others:
-        words = ", ".join("--" + name.replace("_", "-") for name in others)
-        raise InputError(f"--resume goes on with the plan of the earlier run, so that {words} cannot be given with it.")
+        raise InputError(
+            f"--resume goes on with the plan of the earlier run, so that {as_options(others)} cannot be given with it."
+        )
 
 
 def _known(console: "Console", folder: Path, *, mix_environments: bool) -> "list[Record]":
@@ -195,27 +220,35 @@ def _print_news(console: "Console", group: "list[Measured]") -> None:
         console.print(timing_line(row))
 
 
-def _report(console: "Console", measured: "list[Measured]", folder: Path, second: "Second", half_width: float) -> None:
+def _report(console: "Console", measured: "list[Measured]", folder: Path, plan: "Plan", half_width: float) -> None:
     """Show and write what was found, that of interrupted runs too."""
     from kerasunroll.report.growth import find_sweeps
     from kerasunroll.report.growth_table import growth_tables
     from kerasunroll.report.pictures import write_gradient_pictures, write_growth_pictures
     from kerasunroll.report.results import write_records, write_results
     from kerasunroll.report.rows import comparison_rows
+    from kerasunroll.report.run import planned_training_steps
     from kerasunroll.report.table import comparison_tables
+    from kerasunroll.report.verdict import verdicts
+    from kerasunroll.report.verdict_text import verdict_text
 
     # Environments were compared before anything was measured.
     rows = comparison_rows(measured, allow_different=True, half_width=half_width)
     sweeps = find_sweeps(rows)
-    for part in [*comparison_tables(rows), *growth_tables(sweeps)]:
+    found = verdicts(rows, training_steps=planned_training_steps(plan))
+    for verdict in found:
+        for part in comparison_tables([row for row in rows if row.group == verdict.group]):
+            console.print(part, soft_wrap=False)
+        console.print(verdict_text(verdict), style="bold", soft_wrap=False)
+    for part in growth_tables(sweeps):
         console.print(part, soft_wrap=False)
     for row in rows:
         for problem in row.problems:
             console.print(f"{row.group} {row.setting}: {problem}", style="red")
-    written = [write_results(rows, measured, folder), write_records(measured, folder)]
+    written = [write_results(rows, measured, folder, found), write_records(measured, folder)]
     for path in [*written, *write_growth_pictures(sweeps, folder), *write_gradient_pictures(measured, folder)]:
         console.print(str(path))
-    if second == "training":
+    if plan.second == "training":
         console.print(f"To look inside: tensorboard --logdir {folder}")
 
 

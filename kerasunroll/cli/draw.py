@@ -163,6 +163,8 @@ def _network_of_run(folder: Path) -> "Network":
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"'{path}' is no record of a training run. Train the variant again.") from error
+    if "sha256" in stack:
+        raise InputError(f"'{folder}' is a run of a saved model: give its file too, --model {stack['path']}.")
     return Network.from_config(StackConfig(**stack | {"unroll": parse_settings(setting)}))
 
 

@@ -5,13 +5,23 @@ from dataclasses import MISSING, Field, dataclass, fields
 from enum import StrEnum
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
 from kerasunroll.errors import InputError
 
+if TYPE_CHECKING:
+    from kerasunroll.models import SavedModel
+
 SETTING_HELP = "loop, full, k8 or the like, own-loop, own-full, auto, or one word per layer such as loop,full"
+
+
+NETWORK: Final = frozenset({"cell", "units", "layers", "dtype", "bidirectional", "dropout"})
+"""The options that say what the network is, as a saved model does by itself."""
+
+OPTIMIZER: Final = frozenset({"optimizer", "learning_rate", "clipnorm"})
+"""The options that say how it learns, as a model does by itself that was compiled when it was saved."""
 
 
 class Cell(StrEnum):
@@ -26,6 +36,13 @@ class Cell(StrEnum):
 class TrainingOptions:
     """What is trained on what: options that are the same for all variants."""
 
+    model: Annotated[
+        Path | None, typer.Option(help="a .keras file: measure this model instead of a network made here")
+    ] = None
+    custom_objects: Annotated[
+        list[str] | None,
+        typer.Option(help="with --model: module:name of a class or function that it uses; may be repeated"),
+    ] = None
     source: Annotated[str, typer.Option(help="digits, text:PATH, csv:PATH, npz:PATH, adding or copy")] = "digits"
     examples: Annotated[int | None, typer.Option(help="sequences to draw, for adding and copy")] = None
     bidirectional: Annotated[bool, typer.Option("--bidirectional", help="read in both directions")] = False
@@ -38,9 +55,47 @@ class TrainingOptions:
     logdir: Annotated[Path, typer.Option(help="where results and TensorBoard's runs go")] = Path("logs")
 
     def for_config(self) -> dict[str, Any]:
-        """Return the arguments of `TrainingConfig.for_source` that are the same for all variants."""
-        passed_on = ("source", "examples", "bidirectional", "dropout", "epochs", "optimizer", "learning_rate", "seed")
+        """Return the arguments of `TrainingConfig.for_source`, or `for_model`, that are the same for all variants."""
+        passed_on = ["source", "examples", "epochs", "optimizer", "learning_rate", "seed"]
+        passed_on += [] if self.model else ["bidirectional", "dropout"]
         return {name: getattr(self, name) for name in passed_on} | {"clipnorm": self.clipnorm or None}
+
+    def saved_model(self, given: frozenset[str]) -> "SavedModel | None":
+        """Return what `--model` names, or `None` where it was not given.
+
+        Args:
+            given: The names of the options that stood on the command line.
+
+        Raises:
+            InputError: If the file cannot be used, or other options say what the model says by itself.
+        """
+        from kerasunroll.models import SavedModel
+
+        if self.model is None:
+            if self.custom_objects:
+                raise InputError("--custom-objects is for --model: give the .keras file that uses them.")
+            return None
+        if clash := given & NETWORK:
+            raise InputError(
+                f"--model gives the whole network, so that {as_options(clash)} cannot be given with it. Leave that out."
+            )
+        saved = SavedModel.read(self.model, custom_objects=self.custom_objects or ())
+        if saved.compiled and (clash := given & OPTIMIZER):
+            raise InputError(
+                f"'{self.model}' was compiled and brings its own optimizer, so that {as_options(clash)} cannot be "
+                "given with it. Leave that out, or compile and save the model anew."
+            )
+        return saved
+
+
+def as_options(names: frozenset[str]) -> str:
+    """Return names of options as they are written on the command line.
+
+    Example:
+    >>> as_options(frozenset({"batch_size", "cell"}))
+    '--batch-size, --cell'
+    """
+    return ", ".join("--" + name.replace("_", "-") for name in sorted(names))
 
 
 OptionsType = TypeVar("OptionsType")

@@ -14,7 +14,10 @@ from kerasunroll.settings import parse_settings
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from kerasunroll.data import Source
     from kerasunroll.measurement.records import Record
+    from kerasunroll.models import SavedModel
+    from kerasunroll.training.config import TrainingConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,7 @@ class TrainOptions(TrainingOptions):
     time_limit: Annotated[float, typer.Option(min=1, help="seconds that any phase of the worker may take")] = 3600
 
 
-def train(options: TrainOptions, given: frozenset[str]) -> None:  # noqa: ARG001
+def train(options: TrainOptions, given: frozenset[str]) -> None:
     """Train one variant, with graphs, memory and gradient norms logged for TensorBoard."""
     from kerasunroll.data import open_source
     from kerasunroll.measurement.folders import claim
@@ -40,28 +43,43 @@ def train(options: TrainOptions, given: frozenset[str]) -> None:  # noqa: ARG001
     from kerasunroll.measurement.rules import Rules
     from kerasunroll.measurement.training_stage import RUN_FILE, train_variants
     from kerasunroll.measurement.variant import Variant, group_name
-    from kerasunroll.training.config import MODEL_FILE, TrainingConfig
+    from kerasunroll.training.config import MODEL_FILE
 
     console = make_console()
+    model = options.saved_model(given)
     source = open_source(options.source, timesteps=options.timesteps, examples=options.examples, seed=options.seed)
-    config = TrainingConfig.for_source(
-        source,
-        cell=options.cell.value,
-        units=parse_units(options.units),
-        unroll=parse_settings(options.unroll),
-        timesteps=options.timesteps,
-        dtype=options.dtype,
-        batch_size=options.batch_size,
-        jit_compile=options.jit,
-        **options.for_config(),
-    )
+    config = _config(options, model, source, given)
     config.check(source)
+    if model:
+        console.print(model.describe())
     console.print(source.describe())
     folder = claim(options.logdir / group_name(config) / config.setting)
     rules = Rules(Limits(seconds=options.time_limit))
     with interruptible(folder), progress_bar(console) as tell:
         (record,) = train_variants([Variant(config, folder)], {}, rules, Tally(1, tell), jobs=1)
     _report(console, record, folder / MODEL_FILE, folder / RUN_FILE)
+
+
+def _config(
+    options: TrainOptions, model: "SavedModel | None", source: "Source", given: frozenset[str]
+) -> "TrainingConfig":
+    from kerasunroll.training.config import TrainingConfig
+
+    common = {"unroll": parse_settings(options.unroll), "timesteps": options.timesteps, **options.for_config()}
+    if model is None:
+        return TrainingConfig.for_source(
+            source,
+            cell=options.cell.value,
+            units=parse_units(options.units),
+            dtype=options.dtype,
+            batch_size=options.batch_size,
+            jit_compile=options.jit,
+            **common,
+        )
+    fixed = None if "batch_size" in given else model.batch_size
+    return TrainingConfig.for_model(
+        source, model=model, batch_size=fixed or options.batch_size, jit_compile=options.jit or None, **common
+    )
 
 
 def _report(console: "Console", record: "Record", model: Path, run: Path) -> None:

@@ -19,6 +19,7 @@ from kerasunroll.settings import Setting, Settings, expand_settings, is_full
 
 _CELLS: Final = {"SimpleRNN": "simple_rnn", "LSTM": "lstm", "GRU": "gru"}
 _RECURRENT: Final = {"return_sequences", "go_backwards", "stateful"}
+_NOT_COMPILED: Final = "not compiled, so trained with the loss that goes with the data"
 _UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -118,7 +119,7 @@ class SavedModel(BaseModel):
             _explain(path)
         _check_one(path, "inputs", config["config"].get("input_layers"))
         _check_one(path, "outputs", config["config"].get("output_layers"))
-        nodes = list(_recurrent_nodes(config["config"], set()))
+        nodes = list(_recurrent_nodes(config["config"]))
         if not (nodes or custom_objects):  # inside one of these there may be one
             raise InputError(
                 f"'{path}' has no recurrent layer (no keras.layers.RNN such as LSTM, GRU or SimpleRNN): "
@@ -168,7 +169,7 @@ class SavedModel(BaseModel):
         'mine.keras: bidirectional lstm of 64 units, gru of 32 units; trained with its own optimizer, loss and metrics'
         """
         layers = ", ".join(_in_words(layer) for layer in self.recurrent) or "recurrent layers inside custom objects"
-        how = "trained with its own optimizer, loss and metrics" if self.compiled else "not compiled"
+        how = "trained with its own optimizer, loss and metrics" if self.compiled else _NOT_COMPILED
         return f"{Path(self.path).name}: {layers}; {how}"
 
     @property
@@ -279,19 +280,17 @@ def _nodes(config: Any) -> Iterator[dict[str, Any]]:
             yield from _nodes(each)
 
 
-def _recurrent_nodes(config: Any, seen: set[Any]) -> Iterator[dict[str, Any]]:
-    """Yield the recurrent layers, each once and in the order of the model; a `Bidirectional` is one."""
+def _recurrent_nodes(config: Any) -> Iterator[dict[str, Any]]:
+    """Yield the recurrent layers in the order of the model; a `Bidirectional` is one."""
     if isinstance(config, list):
         for each in config:
-            yield from _recurrent_nodes(each, seen)
+            yield from _recurrent_nodes(each)
     elif isinstance(config, dict):
-        if not _is_recurrent(config):
-            for each in config.values():
-                yield from _recurrent_nodes(each, seen)
-        # A layer that is in two places stands in both, with one number.
-        elif (number := config.get("shared_object_id")) is None or number not in seen:
-            seen.add(number)
+        if _is_recurrent(config):
             yield config
+        else:
+            for each in config.values():
+                yield from _recurrent_nodes(each)
 
 
 def _is_recurrent(node: dict[str, Any]) -> bool:
@@ -389,4 +388,5 @@ def _in_words(layer: SavedLayer) -> str:
 
 
 def _shape(shape: tuple[int | None, ...]) -> str:
-    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
+    sizes = ", ".join("any" if size is None else str(size) for size in shape)
+    return f"({sizes},)" if len(shape) == 1 else f"({sizes})"

@@ -191,7 +191,8 @@ def describe(config: TrainingConfig) -> str:
     words += [f"batches of {config.batch_size}", *([stack.dtype] if stack.dtype else [])]
     words += ["compiled with XLA"] if config.jit_compile else []
     epochs = f"{config.epochs} epoch{'' if config.epochs == 1 else 's'}"
-    return f"{', '.join(words)}; {config.optimizer}, {epochs} of {config.source}"
+    optimizer = config.optimizer or "its own optimizer"
+    return f"{', '.join(words)}; {optimizer}, {epochs} of {config.source}"
 
 
 def _machine(run: Run) -> list[tuple[str, str]]:

@@ -26,7 +26,7 @@ class TrainingConfig(BaseModel):
         timesteps: Integer or `None`. The length of a sequence, as for `open_source`.
         examples: Integer or `None`. How many sequences to draw, as for `open_source`.
         batch_size: Integer, at least 1. Defaults to 32.
-        epochs: Integer, at least 1. Defaults to 8.
+        epochs: Integer, at least 1. Defaults to 6.
         optimizer: String. One of Keras's optimisers by its short name. Defaults to `"adam"`. `None` with a saved model
             that was compiled, which brings its own.
         learning_rate: Float, positive. Defaults to 0.001. `None` with a model's own optimiser.
@@ -46,7 +46,7 @@ class TrainingConfig(BaseModel):
     timesteps: int | None = None
     examples: int | None = None
     batch_size: int = Field(32, ge=1)
-    epochs: int = Field(8, ge=1)
+    epochs: int = Field(6, ge=1)
     optimizer: Optimizer | None = "adam"
     learning_rate: float | None = Field(0.001, gt=0, allow_inf_nan=False)
     clipnorm: float | None = Field(1.0, gt=0, allow_inf_nan=False)

@@ -42,9 +42,9 @@ def train(
         on_training_step: Called now and then with the training steps done and their total.
 
     Returns:
-        A dict of JSON values: `history` (a list per loss and metric, one entry an epoch), `metric` (the
-        name of the first metric beside the loss, or `None`), `tensor_peak_bytes` (of a training step; `None` where TensorFlow cannot tell), `tensor_alive_bytes` (of them,
-        those alive before that training step), `fit_seconds`.
+        A dict of JSON values: `history` (a list per loss and metric, one entry an epoch), `metric` (the name of the
+        first metric beside the loss, or `None`), `tensor_peak_bytes` (of a training step; `None` where TensorFlow
+        cannot tell), `tensor_alive_bytes` (of them, those alive before that training step), `fit_seconds`.
     """
     folder = Path(folder)
     session = prepare(config)

@@ -69,10 +69,11 @@ def _converted(saved: SavedModel) -> keras.Model:
 
 def _gives_probabilities(model: keras.Model) -> bool:
     """Tell whether the model ends in a softmax, as a user's own often does: the factories' stacks give logits."""
-    last = model.layers[-1] if model.layers else None
+    # A functional model may end in keras.ops.softmax, which is an operation but no layer.
+    last = (getattr(model, "operations", None) or model.layers or [None])[-1]
     if isinstance(last, keras.layers.TimeDistributed):
         last = last.layer
-    return isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax
+    return type(last).__name__ == "Softmax" or getattr(last, "activation", None) is keras.activations.softmax
 
 
 def _optimizer(config: TrainingConfig) -> Any:
