@@ -39,13 +39,13 @@ def comparison(tmp_path_factory):
 
 def test_the_table_shows_every_variant(comparison):
     _, output = comparison
-    for words in ("adding: 64 training and 16 validation sequences", "lstm-L2-U4-3-T6", "simple_rnn-L2-U4-3-T6"):
+    for words in ("adding: 64 training and 16 validation sequences", "lstm-L2-U4-3-T6-B8", "simple_rnn-L2-U4-3-T6-B8"):
         assert words in output
     lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in output.splitlines() if "│" in line]
     table = {(line[0], number): line[1:] for number, line in enumerate(lines)}
     paths = [values for (name, _), values in table.items() if name == "path"]
     assert paths == [["while", "unrolled"]] * 2
-    for name in ("parameters", "final loss", "graph nodes, training step", "tensor peak", "training step", "trace"):
+    for name in ("parameters", "final loss", "graph nodes, training step", "tensor peak, training step", "training step", "trace"):
         rows = [values for (line, _), values in table.items() if line == name]
         assert len(rows) == 2, name
         assert "–" not in rows[0] + rows[1], name
@@ -90,7 +90,7 @@ def test_every_variant_has_its_runs_and_its_model(comparison):
     import keras
 
     folder, _ = comparison
-    for stack in ("lstm-L2-U4-3-T6", "simple_rnn-L2-U4-3-T6"):
+    for stack in ("lstm-L2-U4-3-T6-B8", "simple_rnn-L2-U4-3-T6-B8"):
         assert (folder / stack / "gradients_through_time.png").read_bytes().startswith(b"\x89PNG")
         for setting, unroll in (("loop", False), ("full", True)):
             run_folder = folder / stack / setting
@@ -103,11 +103,11 @@ def test_every_variant_has_its_runs_and_its_model(comparison):
 
 def test_what_was_measured_is_logged_with_the_run(comparison, events):
     folder, _ = comparison
-    logged = events(folder / "lstm-L2-U4-3-T6" / "full" / "train")
+    logged = events(folder / "lstm-L2-U4-3-T6-B8" / "full" / "train")
     (variant,) = [
         each
         for each in json.loads((folder / "results.json").read_text())["variants"]
-        if each["group"] == "lstm-L2-U4-3-T6" and each["setting"] == "full"
+        if each["group"] == "lstm-L2-U4-3-T6-B8" and each["setting"] == "full"
     ]
     measured = variant["figures"]["step_seconds"]
     assert logged.scalars("time/step_seconds") == {0: pytest.approx(measured)}
@@ -123,7 +123,7 @@ def test_a_second_comparison_leaves_the_first_alone(comparison):
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     second = json.loads((folder.parent / "compare-2" / "results.json").read_text())["variants"]
     assert [(each["path"], len(each["problems"])) for each in second] == [(None, 2), (None, 2)]
-    assert done.stdout.count("timeout in phase") == 4
+    assert done.stdout.count(": timeout in phase") >= 4
     assert "Traceback" not in done.stderr
     assert {record.outcome for record in store.load(folder.parent / "compare-2" / "records").records} == {
         Outcome.TIMEOUT
@@ -142,7 +142,7 @@ def test_train_saves_the_model_and_the_run(tmp_path):
     logdir = tmp_path / ("a_long_name" * 12)  # longer than a line, and yet told in one
     done = run("train", *TINY, "--cell", "gru", "--unroll", "loop,full", "--logdir", str(logdir))
     assert done.returncode == 0, done.stderr
-    folder = logdir / "gru-L2-U4-3-T6" / "loop,full"
+    folder = logdir / "gru-L2-U4-3-T6-B8" / "loop,full"
     assert (folder / "model.keras").is_file()
     record = json.loads((folder / "run.json").read_text())
     assert record["configuration"]["source"] == "adding"
@@ -171,7 +171,7 @@ def test_a_training_that_fails_is_told_and_recorded(tmp_path):
     [
         (["--source", "nonsense"], "Unknown data source 'nonsense'. Known sources: digits"),
         (["--source", "csv:/not/there.csv"], "/not/there.csv"),
-        (["--unroll", "quick"], "expected loop, full, k8"),
+        (["--unroll", "quick"], "expected loop, full, or k8"),
         (["--unroll", "loop,full,loop"], "each of the 2 layers, got 3"),
         (["--units", "big"], "Invalid units: expected integers such as 64,64, got 'big'"),
         (["--units", "0"], "Invalid units"),
@@ -215,19 +215,19 @@ def test_one_variant_that_fails_leaves_the_others_their_results(tmp_path, capsys
         config = job.get("config", job)
         return Worker(job, **options | ({"limits": Limits(seconds=0.2)} if config["stack"]["unroll"] else {}))
 
-    for stage in ("timing_stage", "training_stage"):
+    for stage in ("timing_stage", "parallel"):
         monkeypatch.setattr(f"kerasunroll.measurement.{stage}.Worker", impatient)
     with pytest.raises(SystemExit) as ended:
         main(["compare", *TINY, "--cell", "simple_rnn", "--logdir", str(tmp_path)])
     assert ended.value.code == 1
     output = capsys.readouterr().out
     for what in ("timing", "training"):
-        assert f"simple_rnn-L2-U4-3-T6 full: {what}: timeout in phase " in output
+        assert f"simple_rnn-L2-U4-3-T6-B8 full: {what}: timeout in phase " in output
     loop, full = json.loads((tmp_path / "compare" / "results.json").read_text())["variants"]
     assert (loop["path"], full["path"]) == ("while", None)
     assert {"step_seconds", "final_loss"} <= loop["figures"].keys()
     assert {"step_seconds", "final_loss", "largest_difference_after"}.isdisjoint(full["figures"])
-    assert (tmp_path / "compare" / "simple_rnn-L2-U4-3-T6" / "loop" / "model.keras").is_file()
+    assert (tmp_path / "compare" / "simple_rnn-L2-U4-3-T6-B8" / "loop" / "model.keras").is_file()
 
 
 @pytest.mark.parametrize("command", ["compare", "train"])

@@ -40,11 +40,10 @@ def save_histories(histories: Sequence[FlowHistory], folder: Path) -> None:
 
 def load_histories(folder: Path) -> list[FlowHistory]:
     """Read what `save_histories` wrote; a run that has none, because it failed, gives an empty list."""
-    try:
-        file = np.load(folder / FLOW_FILE, allow_pickle=False)
-    except FileNotFoundError:
+    path = folder / FLOW_FILE
+    if not path.exists():
         return []
-    with file as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return [
             FlowHistory(
                 layer=str(layer),

@@ -9,22 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 from kerasunroll.inspection.gradient_flow import GradientFlow, LayerFlow, gradient_flow_summary
 from kerasunroll.inspection.norms import GradientsThroughTime, LayerGradients, NormsOverTime
+from kerasunroll.inspection.parity_report import Difference, Parity
 
 if TYPE_CHECKING:
     from kerasunroll.inspection.backward_pass import StateGradients, state_gradients
+    from kerasunroll.inspection.masked_backwards import MaskedBackwards, masked_backwards_errors
+    from kerasunroll.inspection.parity_of_models import parity
     from kerasunroll.inspection.sinks import SunkGradient, gradient_sink_source
     from kerasunroll.inspection.states import LayerStates, StateProbe, hidden_states
     from kerasunroll.inspection.taps import tapped
     from kerasunroll.inspection.through_time import GradientProbe, gradients_through_time
 
 __all__ = [
+    "Difference",
     "GradientFlow",
     "GradientProbe",
     "GradientsThroughTime",
     "LayerFlow",
     "LayerGradients",
     "LayerStates",
+    "MaskedBackwards",
     "NormsOverTime",
+    "Parity",
     "StateGradients",
     "StateProbe",
     "SunkGradient",
@@ -32,12 +38,15 @@ __all__ = [
     "gradient_sink_source",
     "gradients_through_time",
     "hidden_states",
+    "masked_backwards_errors",
+    "parity",
     "state_gradients",
     "tapped",
 ]
 
 _HOMES = {
     "GradientProbe": "kerasunroll.inspection.through_time",
+    "MaskedBackwards": "kerasunroll.inspection.masked_backwards",
     "LayerStates": "kerasunroll.inspection.states",
     "StateGradients": "kerasunroll.inspection.backward_pass",
     "StateProbe": "kerasunroll.inspection.states",
@@ -45,6 +54,8 @@ _HOMES = {
     "gradient_sink_source": "kerasunroll.inspection.sinks",
     "gradients_through_time": "kerasunroll.inspection.through_time",
     "hidden_states": "kerasunroll.inspection.states",
+    "masked_backwards_errors": "kerasunroll.inspection.masked_backwards",
+    "parity": "kerasunroll.inspection.parity_of_models",
     "state_gradients": "kerasunroll.inspection.backward_pass",
     "tapped": "kerasunroll.inspection.taps",
 }

@@ -314,7 +314,7 @@ def recomputing_loop(
             outputs, carry = call([array.read(chunk) for array in inputs], carry, chunk)
             return chunk + 1, _written(results, chunk, outputs), borders, carry
 
-        _, results, borders, carry = _while(count, body, (results, borders, carry), "segments")
+        _, results, borders, carry = _while(count, body, (results, borders, carry), "segments", ahead=1)
         outputs = _stacked_outputs(results, output_specs, elements)
         return outputs, carry, [_stack(array, tf.shape(each)) for array, each in zip(borders, begin, strict=True)]
 
@@ -343,7 +343,7 @@ def recomputing_loop(
             return done + 1, _written(d_inputs, chunk, here), d_before, d_shared
 
         start = (d_inputs, d_carry, [tf.zeros_like(each) for each in shared])
-        _, d_inputs, d_carry, d_shared = _while(count, body, start, "segments")
+        _, d_inputs, d_carry, d_shared = _while(count, body, start, "segments", ahead=1)
         d_inputs = [_stack(array, tf.shape(each)[1:]) for array, each in zip(d_inputs, floating, strict=True)]
         return d_inputs, d_carry, d_shared
 
@@ -383,13 +383,14 @@ def _check_repeatable(graph: Any) -> None:
         )
 
 
-def _while(count: Any, body: Callable[..., Any], start: tuple[Any, ...], name: str) -> Any:
+def _while(count: Any, body: Callable[..., Any], start: tuple[Any, ...], name: str, ahead: int = 32) -> Any:
+    """Run `body` for each of `count` iterations, of which `ahead` may be at work at once, each with its own memory."""
     return tf.while_loop(
         lambda done, *_: done < count,
         body,
         (tf.constant(0), *start),
         maximum_iterations=count,  # XLA must know it to go back through the loop
-        parallel_iterations=32,
+        parallel_iterations=ahead,
         swap_memory=True,
         name=name,
     )

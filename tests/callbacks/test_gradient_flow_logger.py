@@ -33,8 +33,8 @@ def expected_norms(model: keras.Model, batches: int, layer: str, quantity: str) 
     [
         pytest.param(False, {}, id="loop"),
         pytest.param(True, {}, id="full"),
-        pytest.param(False, {"jit_compile": True}, id="loop-xla"),
-        pytest.param(False, {"run_eagerly": True}, id="loop-eager"),
+        pytest.param(False, {"jit_compile": True}, id="loop-xla", marks=pytest.mark.slow),
+        pytest.param(False, {"run_eagerly": True}, id="loop-eager", marks=pytest.mark.slow),
     ],
 )
 def test_gradients_are_those_of_the_training_batch(tmp_path, unroll, options):

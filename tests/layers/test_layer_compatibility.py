@@ -60,13 +60,11 @@ def test_a_stateful_layer_goes_on_where_it_ended(options):
     assert_same(in_pieces(x).numpy(), whole[0](x).numpy(), 1e-5)
 
 
-NOT_EXPORTED = pytest.mark.xfail(strict=True, reason="the gradient that is saved along holds the kernel's tensor lists")
-
-
 @pytest.mark.parametrize(
     ("options", "timesteps"),
     [
-        pytest.param({"unroll": 3}, T, marks=NOT_EXPORTED),
+        ({}, T),
+        ({"unroll": 3}, T),
         ({"activation": "relu", "unroll": 3}, None),
         ({"activation": "relu", "recompute": 2}, T),
     ],

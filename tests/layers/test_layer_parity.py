@@ -179,7 +179,13 @@ CELLS = {
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize(
-    ("unroll", "recompute", "sequences"), [(False, False, True), (3, False, True), (True, False, False), (2, 4, False)]
+    ("unroll", "recompute", "sequences"),
+    [
+        (3, False, True),
+        (2, 4, False),
+        pytest.param(False, False, True, marks=pytest.mark.slow),
+        pytest.param(True, False, False, marks=pytest.mark.slow),
+    ],
 )
 def test_any_cell(cell, unroll, recompute, sequences, double):
     options = {"return_sequences": sequences, "return_state": True}
@@ -193,6 +199,7 @@ def test_any_cell(cell, unroll, recompute, sequences, double):
     assert_same(results(own_layer, x, mask=mask), results(keras_layer, x, mask=mask))
 
 
+@pytest.mark.slow
 def test_convolutional_cells(double):
     """ConvLSTM is an RNN over a convolutional cell: the same cell runs in ours."""
     keras_layer = keras.layers.ConvLSTM1D(2, 3, padding="same", return_sequences=True)

@@ -1,0 +1,233 @@
+"""`kerasunroll check`: does a user's model compute the same in another setting?"""
+
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kerasunroll.cli.console import make_console
+from kerasunroll.cli.options import SETTING_HELP
+from kerasunroll.errors import InputError
+from kerasunroll.settings import Settings, parse_settings, settings_name
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from kerasunroll.inspection import MaskedBackwards, Parity
+    from kerasunroll.inspection.parity_data import Batch
+    from kerasunroll.inspection.parity_layers import LayerFacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """A saved model, the layers of it that are converted, and on what parity is proven."""
+
+    model: Annotated[Path, typer.Argument(help="a .keras file", metavar="MODEL.keras", show_default=False)]
+    layer: Annotated[
+        list[str] | None, typer.Option(help="name or pattern of layers to convert, by default all; may be repeated")
+    ] = None
+    data: Annotated[
+        str | None, typer.Option(help="npz:PATH, digits or another source; by default data is generated")
+    ] = None
+    custom_objects: Annotated[
+        list[str] | None,
+        typer.Option(help="module:name of a class or function that the model uses (imports it); may be repeated"),
+    ] = None
+    training_steps: Annotated[int, typer.Option(min=0, help="training steps after which it is compared again")] = 3
+    batch_size: Annotated[int, typer.Option(min=1, help="sequences in the batch")] = 8
+    seed: Annotated[int, typer.Option(min=0, help="draws generated data")] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckOptions(ModelOptions):
+    """The options of `check`."""
+
+    unroll: Annotated[str, typer.Option(help=SETTING_HELP)] = "full"
+    json: Annotated[bool, typer.Option("--json", help="print what was found as JSON, and nothing else")] = False
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was found on one or more batches.
+
+    Args:
+        batches: Descriptions of the batches.
+        parities: A `Parity` for each.
+        before: The recurrent layers of the given model.
+        after: Those of the converted model.
+        errors: The layers that Keras unrolls wrongly.
+    """
+
+    batches: "list[str]"
+    parities: "list[Parity]"
+    before: "tuple[LayerFacts, ...]"
+    after: "tuple[LayerFacts, ...]"
+    errors: "tuple[MaskedBackwards, ...]"
+
+    @property
+    def equal(self) -> bool:
+        """Whether the two compute the same on every batch."""
+        return all(parity.equal for parity in self.parities)
+
+
+def check(options: CheckOptions, given: frozenset[str]) -> None:  # noqa: ARG001
+    """Convert a saved model to another setting, and prove that it computes the same, or name what differs."""
+    setting = parse_settings(options.unroll)
+    console = make_console()
+    with working(console, quiet=options.json) as tell:
+        model = load(options, tell)
+        from kerasunroll.models.conversion import with_unroll
+
+        tell("converting")
+        converted = with_unroll(model, setting, layers=options.layer)
+        proof = prove(options, model, converted, setting, tell)
+    if options.json:
+        typer.echo(json.dumps(_as_json(proof), indent=2, allow_nan=False))
+    else:
+        show_proof(console, proof)
+    if not proof.equal:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def working(console: "Console", *, quiet: bool = False) -> "Iterator[Any]":
+    """Show what is being done while it takes long; yield the function that says it."""
+    if quiet or not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status("starting") as status:
+        yield lambda doing: status.update(f"{doing} …")
+
+
+def load(options: ModelOptions, tell: Any) -> Any:
+    """Return the model of a command.
+
+    Raises:
+        InputError: If it cannot be loaded.
+    """
+    tell(f"loading {options.model}")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+    from kerasunroll.models.loading import load_model
+
+    with warnings.catch_warnings():
+        # Of a model that was saved before it was trained: there is no state of the optimizer to be loaded.
+        warnings.filterwarnings("ignore", message="Skipping variable loading for optimizer")
+        return load_model(options.model, custom_objects=options.custom_objects or ())
+
+
+def prove(options: ModelOptions, model: Any, converted: Any, setting: Settings, tell: Any) -> Proof:
+    """Compare a model with its conversion.
+
+    Args:
+        options: `ModelOptions`.
+        model: The given model.
+        converted: The model in another setting.
+        setting: That setting.
+        tell: Called with what is being done.
+
+    Raises:
+        InputError: If there is no batch that the model takes.
+    """
+    from kerasunroll.inspection import masked_backwards_errors, parity
+    from kerasunroll.inspection.parity_layers import recurrent_layer_facts
+
+    batches = list(_batches(options, model, setting))
+    names = options.model.name, settings_name(setting)
+    parities = []
+    for batch in batches:
+        tell(f"comparing on {batch.description}")
+        found = parity(model, converted, (batch.x, batch.y), training_steps=options.training_steps, seed=options.seed)
+        parities.append(replace(found, names=names))
+    tell("looking at the layers")
+    x = batches[0].x
+    errors = {error.layer: error for each in (model, converted) for error in masked_backwards_errors(each, x)}
+    return Proof(
+        [batch.description for batch in batches],
+        parities,
+        recurrent_layer_facts(model, x),
+        recurrent_layer_facts(converted, x),
+        tuple(errors.values()),
+    )
+
+
+def show_proof(console: "Console", proof: Proof) -> None:
+    """Print the layers, the parity on every batch, and what Keras gets wrong."""
+    console.print(_layer_table(proof), soft_wrap=False)
+    for batch, parity in zip(proof.batches, proof.parities, strict=True):
+        console.print(f"\nOn {batch}:")
+        console.print(str(parity))
+    for error in proof.errors:
+        console.print(f"\n{error}", style="red", soft_wrap=False)
+
+
+def _batches(options: ModelOptions, model: Any, setting: Settings) -> "Iterator[Batch]":
+    from kerasunroll.data import open_source
+    from kerasunroll.inspection.parity_data import TIMESTEPS, Batch, generated_batch, has_any_length
+
+    if options.data is not None:
+        source = open_source(options.data, seed=options.seed)
+        size = options.batch_size
+        if size > len(source.x_train):
+            raise InputError(f"{source.name} has {len(source.x_train)} training sequences, got --batch-size {size}.")
+        yield Batch(source.x_train[:size], source.y_train[:size], f"{size} training sequences of {source.name}")
+        return
+    k = max((each for each in _flat(setting) if type(each) is int), default=None)
+    timesteps = [TIMESTEPS]
+    if has_any_length(model) and k is not None:
+        # One number of time steps that k divides, and one that it does not.
+        timesteps = [k * max(2, TIMESTEPS // k), k * max(2, TIMESTEPS // k) + 1]
+    for number in timesteps:
+        yield generated_batch(model, batch_size=options.batch_size, timesteps=number, seed=options.seed)
+
+
+def _flat(setting: Settings) -> list[Any]:
+    return list(setting) if isinstance(setting, list | tuple) else [setting]
+
+
+def _layer_table(proof: Proof) -> "RenderableType":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text("recurrent layers", style="bold"), title_justify="left")
+    for name in ("layer", "class", "receives", "returns", "mask", "setting", "path"):
+        table.add_column(name, overflow="fold")
+    for before, after in zip(proof.before, proof.after, strict=True):
+        cells = (
+            before.name,
+            _change(before.kind, after.kind),
+            _shape(before.input_shape),
+            _shape(before.output_shape),
+            "yes" if before.masked else "no",
+            _change(before.setting, after.setting),
+            _change(before.path, after.path),
+        )
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def _change(before: str, after: str) -> str:
+    return before if before == after else f"{before} → {after}"
+
+
+def _shape(shape: tuple[int | None, ...]) -> str:
+    return "×".join("any" if size is None else str(size) for size in shape) or "–"
+
+
+def _as_json(proof: Proof) -> dict[str, Any]:
+    return {
+        "equal": proof.equal,
+        "batches": [
+            {"data": batch, **parity.as_json()} for batch, parity in zip(proof.batches, proof.parities, strict=True)
+        ],
+        "layers": [
+            {"before": asdict(before), "after": asdict(after)}
+            for before, after in zip(proof.before, proof.after, strict=True)
+        ],
+        "keras_errors": [{**asdict(error), "text": str(error)} for error in proof.errors],
+    }
