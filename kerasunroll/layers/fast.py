@@ -70,9 +70,8 @@ def run(layer: Any, sequences: Any, initial_state: Any, mask: Any, training: Any
         truncate=layer.truncate,
         segment=_segment(layer.recompute, sequences.shape[1]),
         return_sequences=layer.return_sequences,
-        # More than one time step per iteration is slower when XLA compiles it, and faster when TensorFlow runs it; and
-        # eagerly, a tape would want the inside of what is compiled.
-        compiled=layer.unroll is False and not tf.executing_eagerly(),
+        # Eagerly, a tape would want the inside of what is compiled.
+        compiled=layer.unroll is not True and not tf.executing_eagerly(),
     )
     if mask is not None and layer.zero_output_for_mask:
         processed = mask[:, ::-1] if layer.go_backwards else mask

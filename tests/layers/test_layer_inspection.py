@@ -45,7 +45,7 @@ def test_gradients_through_time_are_those_of_the_loop_of_keras(options, backward
         ({"activation": "relu", "unroll": True}, "unrolled"),
         ({"activation": "relu", "unroll": 2, "recompute": 4}, "chunked by 2"),
         ({}, "while+kernel+compiled"),
-        ({"unroll": 2}, "chunked by 2+kernel"),
+        ({"unroll": 2}, "chunked by 2+kernel+compiled"),
         ({"unroll": True}, "unrolled+kernel"),
     ],
 )

@@ -190,7 +190,7 @@ class _Time:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What the backward pass needs; tensors of shape `(timesteps, batch, n)`, time filled."""
+    """What the backward pass needs. All but `x`, which is as it came, have time first, and filled."""
 
     x: Tensor
     mask: Tensor | None
