@@ -32,7 +32,8 @@ def comparison(tmp_path_factory):
     """One tiny comparison of two cells in two settings, and one setting per layer."""
     logdir = tmp_path_factory.mktemp("logs")
     cells = ["--cell", "lstm", "--cell", "simple_rnn"]
-    done = run("compare", *TINY, *cells, "--unroll", "loop", "--unroll", "full", "--logdir", str(logdir))
+    settings = ["--unroll", "loop", "--unroll", "full", "--max-rounds", "10"]
+    done = run("compare", *TINY, *cells, *settings, "--logdir", str(logdir))
     assert done.returncode == 0, done.stdout + done.stderr
     return logdir / "compare", done.stdout
 

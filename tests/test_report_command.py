@@ -27,7 +27,7 @@ def test_both_files_lie_in_the_folder_and_the_verdict_is_printed(tmp_path, capsy
     assert verdict.startswith(
         "lstm-L2-U64-T64: Take the loop. It takes 1.92 ms a training step and compiles in 1.5 s; full"
     )
-    assert "not 352" in verdict  # 8 epochs of 44 batches
+    assert "not 264" in verdict  # 6 epochs of 44 batches
     assert paths == [str(folder / "report.html"), str(folder / "report.md")]
     assert all(Path(path).read_text(encoding="utf-8") for path in paths)
 
@@ -81,4 +81,4 @@ def test_compare_shows_the_verdict_and_keeps_it_for_programs(tmp_path, capsys):
     (verdict,) = json.loads((folder / "results.json").read_text(encoding="utf-8"))["verdicts"]
     assert (verdict["group"], verdict["take"]) == ("lstm-L2-U64-T64", "loop")
     assert verdict["text"] in output
-    assert verdict["constraints"]["training_steps"] == 352
+    assert verdict["constraints"]["training_steps"] == 264

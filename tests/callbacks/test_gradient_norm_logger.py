@@ -35,7 +35,7 @@ def standing_still(**options) -> keras.optimizers.Optimizer:
     ("unroll", "optimizer", "compile_options"),
     [
         pytest.param(True, {}, {}, id="full"),
-        pytest.param(True, {}, {"jit_compile": True}, id="full-xla"),
+        pytest.param(True, {}, {"jit_compile": True}, id="full-xla", marks=pytest.mark.slow),
         pytest.param(False, {}, {}, id="loop"),
         pytest.param(False, {"clipnorm": 1e-3}, {}, id="clipnorm"),
         pytest.param(False, {"global_clipnorm": 1e-3}, {}, id="global_clipnorm"),

@@ -94,7 +94,7 @@ def test_derivative_of_a_state_is_its_finite_difference(kind, quantity):
 
 
 @pytest.mark.usefixtures("double")
-@pytest.mark.parametrize("kind", ["lstm", "gru_after"])
+@pytest.mark.parametrize("kind", ["lstm", pytest.param("gru_after", marks=pytest.mark.slow)])
 def test_xla_computes_the_same(kind):
     model, by_hand = two_layers(kind, unroll=False)
     x, y, mask = data(MASKS["masked"])

@@ -44,7 +44,12 @@ def train_step_with_sink(model, jit_compile):
 
 
 @pytest.mark.parametrize(
-    ("unroll", "jit_compile"), [(False, False), (False, True), (True, False)], ids=["loop", "loop-xla", "full"]
+    ("unroll", "jit_compile"),
+    [
+        pytest.param(False, False, id="loop"),
+        pytest.param(False, True, id="loop-xla", marks=pytest.mark.slow),
+        pytest.param(True, False, id="full"),
+    ],
 )
 def test_what_sinks_in_a_training_step_is_the_gradient_and_the_step_is_the_same(unroll, jit_compile):
     x, y = batch()

@@ -210,4 +210,4 @@ def test_markdown_shows_the_pictures_that_lie_in_the_folder(tmp_path):
 
 def test_training_steps_are_those_of_the_plan(tmp_path):
     run = Run.load(write_run(tmp_path, settings=("loop",)))
-    assert planned_training_steps(run.plan) == {"lstm-L2-U64-T64": 8 * 44}  # 1437 sequences are 44 whole batches of 32
+    assert planned_training_steps(run.plan) == {"lstm-L2-U64-T64": 6 * 44}  # 1437 sequences are 44 whole batches of 32

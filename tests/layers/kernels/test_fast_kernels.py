@@ -220,7 +220,11 @@ def test_half_precision_stays_near_double(cell, dtype):
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize(
-    ("k", "steps", "segment", "compiled"), [(1, 1, None, False), (3, 2, 4, False), (3, 1, None, True)]
+    ("k", "steps", "segment", "compiled"),
+    [
+        (3, 2, 4, False),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [(1, 1, None, False), (3, 1, None, True)]),
+    ],
 )
 def test_truncation_equals_cutting_the_sequence_by_hand(cell, k, steps, segment, compiled):
     case = make_case(cell, 2, 8)
