@@ -157,7 +157,7 @@ class ThroughTime(keras.layers.RNN):
             **options: Further arguments of `keras.src.backend.rnn`.
 
         Returns:
-            What `keras.src.backend.rnn` returns: a tuple `(last_output, outputs, states)`.
+            What `keras.src.backend.rnn` returns, a tuple `(last_output, outputs, states)`.
         """
         return self._run(step, sequences, initial_state, **options)
 

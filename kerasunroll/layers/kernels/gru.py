@@ -47,15 +47,19 @@ class _GRUCell(Cell):
         return tf.concat([z / 2, r / 2, n], axis=-1)
 
     def step(self, z_x: Tensor, z_h: Tensor, states: Tensors) -> Tensors:
-        z, _, n, _ = _gates(z_x, z_h)
+        z, _, n = _gates(*self.together(z_x, z_h))
         return (n + z * (states[0] - n),)
 
+    def together(self, z_x: Tensor, z_h: Tensor) -> Tensors:
+        gates = z_x.shape[-1] // 3 * 2
+        return z_x[..., :gates] + z_h[..., :gates], z_x[..., gates:], z_h[..., gates:]
+
     def factors(self, z: Tensors, before: Tensors, after: Tensors) -> Tensors:  # noqa: ARG002
-        update, r, n, n_h = _gates(*z)
+        update, r, n = _gates(*z)
         to_n = (1 - update) * (1 - n * n)
         to_update = (before[0] - n) * update * (1 - update)
         # Of z_h's gates, then the candidate's of z_x.
-        return tf.concat([to_update, to_n * n_h * r * (1 - r), to_n * r, to_n], axis=-1), update
+        return tf.concat([to_update, to_n * z[2] * r * (1 - r), to_n * r, to_n], axis=-1), update
 
     def back(self, factors: Tensors, d_states: Any) -> tuple[Tensor, Tensors]:
         to_z, z = factors
@@ -70,9 +74,7 @@ class _GRUCell(Cell):
         return d_z[..., : d_z.shape[-1] // 4 * 3]
 
 
-def _gates(z_x: Tensor, z_h: Tensor) -> Tensors:
-    """Return the gates z and r, the candidate n, and its pre-activation from the state."""
-    units = z_x.shape[-1] // 3
-    z, r = tf.split(tf.tanh(z_x[..., : 2 * units] + z_h[..., : 2 * units]) / 2 + 0.5, 2, axis=-1)
-    n_h = z_h[..., 2 * units :]
-    return z, r, tf.tanh(z_x[..., 2 * units :] + r * n_h), n_h
+def _gates(z_r: Tensor, n_x: Tensor, n_h: Tensor) -> Tensors:
+    """Return the gates z and r, and the candidate n."""
+    z, r = tf.split(tf.tanh(z_r) / 2 + 0.5, 2, axis=-1)
+    return z, r, tf.tanh(n_x + r * n_h)

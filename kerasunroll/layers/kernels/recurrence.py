@@ -3,12 +3,14 @@
 Time is cut into a few *chunks*. What does not wait for the recurrence is done for a whole chunk at once, in
 TensorFlow's own matrix products: the input projection, the pre-activations again on the way back, the gradients of
 weights and inputs. What does wait, a loop over the chunk's time steps, is a function of its own that XLA compiles once
-for all chunks and all layers of a shape, whatever T is. See `docs/kernels.md`.
+for all chunks and all layers of a shape, whatever T is. Two halves of the batch run side by side, so that a second core
+has work while the first goes through time. See `docs/kernels.md`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import ceil
 from typing import Any, Final, TypedDict
 
 import tensorflow as tf
@@ -18,10 +20,16 @@ from kerasunroll.layers.kernels.cell import Cell, Tensor, Tensors
 from kerasunroll.layers.kernels.time_loop import time_loop
 
 CHUNKS: Final = 4
-"""How many chunks the time steps are cut into: the more, the less memory, and the more calls."""
+"""The most chunks that known time steps are cut into: the more, the less memory, and the more calls."""
+
+CHUNK_VALUES: Final = 2**20
+"""Values of the pre-activations below which a chunk is not cut further: there, calls cost more than memory is worth."""
 
 CHUNK: Final = 16
-"""Time steps of a chunk where T is not known, and the fewest that are worth one."""
+"""Time steps of a chunk where their number is not known."""
+
+USUAL_BATCH: Final = 32
+"""Taken for a batch size that is not known."""
 
 
 class Options(TypedDict, total=False):
@@ -99,14 +107,17 @@ def recurrence(  # noqa: D417
             x, mask = (None if each is None else tf.reverse(each, [1]) for each in (x, mask))
         if bias is None:
             bias = tf.zeros(kernel.shape[1:], kernel.dtype)
+        compiled = compiled and steps_per_iteration is not None
         run = _Recurrence(
             cell=cell,
-            time=_Time.of(x, segment),
+            time=_Time.of(x, kernel.shape[1], segment),
             steps=steps_per_iteration,
             truncate=truncate,
             recompute=segment is not None,
             return_sequences=return_sequences,
-            compiled=compiled and steps_per_iteration is not None,
+            compiled=compiled,
+            # What is laid out shows each time step once; what is recomputed is to take little memory first of all.
+            halved=compiled and segment is None and x.shape[0] != 1,
         )
         weights = (kernel, recurrent_kernel, bias) + (() if recurrent_bias is None else (recurrent_bias,))
         outputs, states = run(x, states, weights, mask)
@@ -119,19 +130,25 @@ def recurrence(  # noqa: D417
 
 @dataclass(frozen=True)
 class _Time:
-    """T time steps, first axis of all tensors, as chunks of one length, the last of them filled up."""
+    """T time steps as chunks of one length, of which the last may be filled up.
+
+    A chunk is `(length, batch, n)`, time first; sequences are `(batch, timesteps, n)`, as the layers have them.
+    """
 
     steps: Tensor | int
     length: int
     chunks: Tensor | int
 
     @classmethod
-    def of(cls, x: Tensor, segment: int | None) -> "_Time":
-        if x.shape[1] is None:
+    def of(cls, x: Tensor, width: int, segment: int | None) -> "_Time":
+        """Return the chunks for sequences whose pre-activations are so wide."""
+        batch, steps, _ = x.shape
+        if steps is None:
             steps, length = tf.shape(x)[1], segment or CHUNK
         else:
-            steps = x.shape[1]
-            length = -(-steps // (-(-steps // segment) if segment else min(CHUNKS, -(-steps // CHUNK))))
+            values = steps * (batch or USUAL_BATCH) * width
+            chunks = ceil(steps / segment) if segment else min(CHUNKS, ceil(values / CHUNK_VALUES))
+            length = ceil(steps / chunks)
         return cls(steps, length, -(-steps // length))
 
     @property
@@ -139,16 +156,19 @@ class _Time:
         """Whether no chunk needs to be filled up, as far as is known."""
         return isinstance(self.steps, int) and self.steps % self.length == 0
 
-    def fill(self, rows: Tensor) -> Tensor:
-        """Return `(timesteps, batch, n)` with zeros, or `False`, to the end of the last chunk."""
-        return rows if self.even else tf.pad(rows, [[0, self.chunks * self.length - self.steps], [0, 0], [0, 0]])
+    def chunk(self, sequences: Tensor, number: Tensor | int) -> Tensor:
+        """Return a chunk of sequences; what the last one is filled up with is their last time step."""
+        first = number * self.length
+        if self.even:
+            return _turn(tf.slice(sequences, [0, first, 0], [-1, self.length, -1]))
+        t = tf.minimum(first + tf.range(self.length), self.steps - 1)
+        return _turn(tf.gather(sequences, t, axis=1))
 
-    def cut(self, filled: Tensor) -> Tensor:
-        """Take off what `fill` has added."""
-        return filled if self.even else filled[: self.steps]
-
-    def chunk(self, filled: Tensor, number: Tensor | int) -> Tensor:
-        return tf.slice(filled, [number * self.length, 0, 0], [self.length, -1, -1])
+    def join(self, chunks: Sequence[Tensor] | Tensor) -> Tensor:
+        """Return sequences of chunks, without what fills the last one."""
+        rows = tf.transpose(tf.stack(chunks) if isinstance(chunks, list) else chunks, [2, 0, 1, 3])
+        sequences = tf.reshape(rows, (tf.shape(rows)[0], self.chunks * self.length, rows.shape[3]))
+        return sequences if self.even else sequences[:, : self.steps]
 
     def count(self, number: Tensor | int) -> Tensor | None:
         """Return the time steps in a chunk that are not filled up; `None` for all, and not as an integer.
@@ -165,13 +185,13 @@ class _Time:
         laid_out: bool,
         reverse: bool = False,
     ) -> tuple[Tensors, Tensors]:
-        """Take tensors through all chunks, and join what each gives along its first axis."""
+        """Take tensors through all chunks; return them, and what each chunk gave, indexed by its number."""
         if laid_out:
             results = []
             for number in reversed(range(self.chunks)) if reverse else range(self.chunks):
                 carried, result = body(number, carried)
                 results.append(result)
-            return carried, tuple(_join(each[::-1] if reverse else each) for each in zip(*results, strict=True))
+            return carried, tuple(list(each[::-1] if reverse else each) for each in zip(*results, strict=True))
         # Run by nothing: it tells the shapes of the results.
         _, like = body(tf.constant(0), carried)
         arrays = tuple(tf.TensorArray(each.dtype, self.chunks, element_shape=each.shape) for each in like)
@@ -185,19 +205,17 @@ class _Time:
         _, carried, arrays = tf.while_loop(
             lambda done, *_: done < self.chunks, iterate, (tf.constant(0), carried, arrays), parallel_iterations=1
         )
-        return carried, tuple(array.concat() for array in arrays)
+        return carried, tuple(array.stack() for array in arrays)
 
 
 @dataclass(frozen=True)
 class _Kept:
-    """What the backward pass needs. All but `x`, which is as it came, have time first, and filled."""
+    """States that the backward pass needs, by the number of their chunk."""
 
-    x: Tensor
-    mask: Tensor | None
     borders: Tensors
-    """The states that enter the chunks: `(chunks, batch, units)`."""
+    """Those that enter a chunk."""
     after: Tensors
-    """The states after each time step, or nothing, to recompute them."""
+    """Those after each time step, but for what is recomputed, and for the first where all outputs are returned."""
 
 
 @dataclass(frozen=True)
@@ -211,78 +229,95 @@ class _Recurrence:
     recompute: bool
     return_sequences: bool
     compiled: bool
+    halved: bool
 
     def __call__(self, x: Tensor, states: Tensors, weights: Tensors, mask: Tensor | None) -> tuple[Tensor, Tensors]:
         @tf.custom_gradient  # type: ignore[untyped-decorator]
         def run(x: Tensor, states: Tensors, weights: Tensors) -> tuple[Any, Callable[..., Any]]:
-            results, kept = self._forward(x, states, mask, weights)
+            forward = [self._forward(*half, weights=weights) for half in self._halves((x, mask, states))]
+            results, kept = zip(*forward, strict=True)
+            output, *last = _join(results)
 
             def gradient(*upstream: Tensor) -> Any:
-                d_output, *d_last = upstream
+                with tf.name_scope(f"fast_{self.cell.name}"):
+                    halves = zip(kept, self._halves((x, mask, output, *upstream)), strict=True)
+                    gradients = [self._backward(each, *half, weights=weights) for each, half in halves]
+                d_x, d_states, d_weights = zip(*gradients, strict=True)
+                d_weights = tf.nest.map_structure(lambda *each: tf.add_n(each), *d_weights)
+                # All that they depend on, so that whoever differentiates by any of it meets the refusal; one by one,
+                # so that one which nobody asks for is not computed.
+                depends = (x, *states, *weights, *upstream)
+                return [_once(each, *depends) for each in (_join(d_x), *_join(d_states), *d_weights)]
 
-                @tf.custom_gradient  # type: ignore[untyped-decorator]
-                def once(*_: Tensor) -> tuple[Any, Callable[..., Any]]:
-                    with tf.name_scope(f"fast_{self.cell.name}"):
-                        return self._backward(kept, weights, d_output, tuple(d_last)), _refuse
+            return (output, *last), gradient
 
-                # All that the gradient depends on, so that whoever differentiates by any of it meets the refusal.
-                return once(x, *states, *weights, *upstream)
-
-            return results, gradient
-
+        if mask is not None:
+            mask = mask[..., None]
         outputs, *last = run(x, states, weights)
         return outputs, tuple(last)
 
-    def _forward(self, x: Tensor, states: Tensors, mask: Tensor | None, weights: Tensors) -> tuple[Tensors, _Kept]:
+    def _halves(self, tensors: Any) -> list[Any]:
+        """Return nested tensors as two halves of the batch, where these are to run side by side."""
+        if not self.halved:
+            return [tensors]
+        flat = [(None, None) if each is None else _cut_in_two(each) for each in tf.nest.flatten(tensors)]
+        return [tf.nest.pack_sequence_as(tensors, half) for half in zip(*flat, strict=True)]
+
+    def _forward(self, x: Tensor, mask: Tensor | None, states: Tensors, *, weights: Tensors) -> tuple[Tensors, _Kept]:
         """Return the outputs with the last states, and what the backward pass needs."""
         time = self.time
         kernel, recurrent, bias, recurrent_bias = self._folded(weights)
         loop = _forward_loop(self.cell, self.steps, self.compiled)
-        rows = time.fill(_turn(x))
-        masked = None if mask is None else time.fill(_turn(mask[..., None]))
 
         def chunk(number: Any, states: Tensors) -> tuple[Tensors, Tensors]:
-            z_x = _product(time.chunk(rows, number), kernel, bias)
-            masked_rows = None if masked is None else time.chunk(masked, number)
-            after, sequences = loop(z_x, states, recurrent, recurrent_bias, masked_rows, *self._place(number))
+            z_x = _product(time.chunk(x, number), kernel, bias)
+            masked = None if mask is None else time.chunk(mask, number)
+            after, rows = loop(z_x, states, recurrent, recurrent_bias, masked, *self._place(number))
             # With recomputation only what is returned is kept.
-            kept = sequences[: int(self.return_sequences)] if self.recompute else sequences
-            return after, (*(each[None] for each in states), *kept)
+            return after, (*states, *(rows[: int(self.return_sequences)] if self.recompute else rows))
 
         last, results = time.each(chunk, states, laid_out=self._laid_out)
-        borders, sequences = results[: len(states)], results[len(states) :]
-        output = _turn(time.cut(sequences[0])) if self.return_sequences else last[0]
-        return (output, *last), _Kept(x, masked, borders, () if self.recompute else sequences)
+        borders, after = results[: len(states)], results[len(states) :]
+        output = last[0]
+        if self.return_sequences:
+            output, after = time.join(after[0]), after[1:]
+        return (output, *last), _Kept(borders, after)
 
     def _backward(
-        self, kept: _Kept, weights: Tensors, d_output: Tensor, d_last: Tensors
+        self,
+        kept: _Kept,
+        x: Tensor,
+        mask: Tensor | None,
+        output: Tensor,
+        d_output: Tensor,
+        *d_last: Tensor,
+        weights: Tensors,
     ) -> tuple[Tensor, Tensors, Tensors]:
         """Return the gradients with respect to input, initial states and weights."""
         time, cell = self.time, self.cell
         kernel, recurrent, bias, recurrent_bias = self._folded(weights)
         forward = _forward_loop(cell, self.steps, self.compiled)
         backward = _backward_loop(cell, self.steps, self.compiled)
-        rows = time.fill(_turn(kept.x))
-        if self.return_sequences:
-            d_output = time.fill(_turn(d_output))
-        else:
+        if not self.return_sequences:
             d_last = (d_last[0] + d_output, *d_last[1:])
 
         def chunk(number: Any, carried: tuple[Tensors, Tensors]) -> tuple[Any, Tensors]:
             d_states, d_weights = carried
             place = self._place(number)
-            mask = None if kept.mask is None else time.chunk(kept.mask, number)
+            masked = None if mask is None else time.chunk(mask, number)
             # Not before the gradient is here: that would hold all chunks of all layers at once.
             with tf.control_dependencies([d_output, *d_states]):
-                x = time.chunk(rows, number)
+                rows = time.chunk(x, number)
                 states = tuple(each[number] for each in kept.borders)
                 z_x = None
                 if self.recompute or cell.factors_need_preactivations:
-                    z_x = _product(x, kernel, bias)
+                    z_x = _product(rows, kernel, bias)
                 if self.recompute:
-                    _, after = forward(z_x, states, recurrent, recurrent_bias, mask, *place)
+                    _, after = forward(z_x, states, recurrent, recurrent_bias, masked, *place)
                 else:
-                    after = tuple(time.chunk(each, number) for each in kept.after)
+                    after = tuple(each[number] for each in kept.after)
+                    if self.return_sequences:
+                        after = (time.chunk(output, number), *after)
                 before = tuple(tf.concat([a[None], b[:-1]], axis=0) for a, b in zip(states, after, strict=True))
                 z: Tensors = ()
                 if cell.factors_need_preactivations:
@@ -290,10 +325,10 @@ class _Recurrence:
             # Zeros where only the last output counts, so that both kinds of layers share one compiled function.
             d_rows = time.chunk(d_output, number) if self.return_sequences else tf.zeros_like(after[0])
             uncut = self._uncut(number, x.dtype)
-            d_states, d_z = backward(z, before, after, d_rows, d_states, weights[1], mask, uncut, *place)
+            d_states, d_z = backward(z, before, after, d_rows, d_states, weights[1], masked, uncut, *place)
             d_z_x, d_z_h = cell.input_part(d_z), cell.recurrent_part(d_z)
             gradients = (
-                _weight_gradient(x, d_z_x),
+                _weight_gradient(rows, d_z_x),
                 _weight_gradient(before[0], d_z_h),
                 tf.reduce_sum(d_z_x, axis=(0, 1)),
                 tf.reduce_sum(d_z_h, axis=(0, 1)),
@@ -303,7 +338,7 @@ class _Recurrence:
 
         start = (d_last, tuple(tf.zeros_like(each) for each in weights))
         (d_states, d_weights), (d_x,) = time.each(chunk, start, laid_out=self._laid_out, reverse=True)
-        return _turn(time.cut(d_x)), d_states, d_weights
+        return time.join(d_x), d_states, d_weights
 
     @property
     def _laid_out(self) -> bool:
@@ -405,8 +440,15 @@ def _compile(loop: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
-def _join(parts: Sequence[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
+def _cut_in_two(batch: Tensor) -> Sequence[Tensor]:
+    size = batch.shape[0] or tf.shape(batch)[0]
+    halves: Sequence[Tensor] = tf.split(batch, [size - size // 2, size // 2])
+    return halves
+
+
+def _join(parts: Sequence[Any]) -> Any:
+    """Return one batch of nested tensors of parts of it."""
+    return parts[0] if len(parts) == 1 else tf.nest.map_structure(lambda *each: tf.concat(each, axis=0), *parts)
 
 
 def _turn(x: Tensor) -> Tensor:
@@ -429,6 +471,12 @@ def _product(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
 def _weight_gradient(rows: Tensor, d_z: Tensor) -> Tensor:
     """Return the sum over time steps and batch of `rows^T d_z`, as one matrix product."""
     return tf.matmul(tf.reshape(rows, (-1, rows.shape[2])), tf.reshape(d_z, (-1, d_z.shape[2])), transpose_a=True)
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def _once(gradient: Tensor, *_: Tensor) -> tuple[Tensor, Callable[..., Any]]:
+    """Return a gradient that cannot be differentiated by what it depends on."""
+    return tf.identity(gradient), _refuse
 
 
 def _refuse(*_: Tensor) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from kerasunroll.errors import InputError
-from kerasunroll.layers.kernels import gru, lstm, simple_rnn
+from kerasunroll.layers.kernels import gru, lstm, recurrence, simple_rnn
 
 FEATURES, UNITS = 3, 4
 KERNELS = {
@@ -21,6 +21,12 @@ KERNELS = {
     "linear": (simple_rnn, keras.layers.SimpleRNN, 1, 1),
 }
 CELLS = ("lstm", "gru", "tanh")
+
+
+@pytest.fixture(autouse=True)
+def several_chunks(monkeypatch):
+    """Have 40 time steps of these small cases be cut as long sequences are; few time steps stay in one chunk."""
+    monkeypatch.setattr(recurrence, "CHUNK_VALUES", 256)
 
 
 class Case(NamedTuple):
@@ -170,14 +176,16 @@ def test_equals_keras_loop_thoroughly_when_compiled(**case):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize(("timesteps", "mask", "steps", "segment"), [(40, "none", 1, None), (5, "holes", 3, 2)])
-def test_compiled_equals_keras_loop(cell, timesteps, mask, steps, segment):
-    check(cell, 2, timesteps, mask, True, True, steps, segment, 0, compiled=True)
+@pytest.mark.parametrize(
+    ("batch", "timesteps", "mask", "steps", "segment"), [(2, 40, "none", 1, None), (3, 5, "holes", 3, 2)]
+)
+def test_compiled_equals_keras_loop(cell, batch, timesteps, mask, steps, segment):
+    check(cell, batch, timesteps, mask, True, True, steps, segment, 0, compiled=True)
 
 
-@pytest.mark.parametrize(("cell", "compiled"), [("lstm", True), ("gru", False), ("tanh", True)])
-def test_unknown_timesteps_and_batch_equal_keras_loop(cell, compiled):
-    case = make_case(cell, 2, 40, "right")
+@pytest.mark.parametrize(("cell", "batch", "compiled"), [("lstm", 1, True), ("gru", 3, False), ("tanh", 3, True)])
+def test_unknown_timesteps_and_batch_equal_keras_loop(cell, batch, compiled):
+    case = make_case(cell, batch, 40, "right")
     unknown = [tf.TensorSpec((None, None, FEATURES), "float64"), tf.TensorSpec((None, None), "bool")]
     states = [tf.TensorSpec((None, UNITS), "float64")] * KERNELS[cell][3]
     weights = [tf.TensorSpec(each.shape, "float64") for each in case.arguments[-3:]]
@@ -196,10 +204,10 @@ def test_without_bias_equals_keras_loop(cell):
     assert_same(everything(kernel_of(case), case), keras_loop(case, return_sequences=True))
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_inside_a_function_compiled_by_xla_equals_keras_loop(cell):
+@pytest.mark.parametrize(("cell", "segment"), [("lstm", None), ("gru", 7), ("tanh", None)])
+def test_inside_a_function_compiled_by_xla_equals_keras_loop(cell, segment):
     case = make_case(cell, 2, 40, "holes")
-    run = kernel_of(case, compiled=True)
+    run = kernel_of(case, compiled=True, segment=segment)
     whole = tf.function(lambda *arguments: everything_in_graph(run, case, arguments), jit_compile=True)
     assert_same([each.numpy() for each in whole(*case.arguments)], keras_loop(case, return_sequences=True))
 
