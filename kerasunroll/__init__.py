@@ -23,6 +23,7 @@ _HOMES = {
     "Regression": "kerasunroll.tasks",
     "open_source": "kerasunroll.data",
     "comparison_callbacks": "kerasunroll.callbacks",
+    "advise": "kerasunroll.advice",
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -16,6 +16,8 @@ LIGHT = [
     "import kerasunroll.inspection, kerasunroll.figures.flow, kerasunroll.figures.states, kerasunroll.figures.diagram",
     "import kerasunroll.measurement.comparison, kerasunroll.measurement.store, kerasunroll.measurement.stats",
     "import kerasunroll.report.table, kerasunroll.report.results, kerasunroll.report.pictures",
+    "import kerasunroll.advice; kerasunroll.advise",
+    "import kerasunroll.report.tensorboard",
     "import kerasunroll.report.page, kerasunroll.report.verdict_text, kerasunroll.report.run",
     "from kerasunroll.data import open_source; open_source('digits')",
     "from kerasunroll.cli import main; main(['--help'])",

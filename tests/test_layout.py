@@ -7,7 +7,7 @@ import kerasunroll
 
 ORDER = [
     *("errors", "units", "settings", "tasks", "data", "layers", "models", "inspection", "figures"),
-    *("callbacks", "training", "measurement", "report", "cli"),
+    *("callbacks", "training", "measurement", "advice", "report", "cli"),
 ]
 PACKAGE = Path(kerasunroll.__file__).parent
 
