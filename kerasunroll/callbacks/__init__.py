@@ -1,13 +1,20 @@
-"""Keras callbacks that log graphs, memory, time and gradients to TensorBoard; each works alone."""
+"""Keras callbacks that log graphs, memory, time and gradients to TensorBoard; each works alone.
 
-from kerasunroll.callbacks.comparison import comparison_callbacks
-from kerasunroll.callbacks.gradient_flow_logger import GradientFlowLogger
-from kerasunroll.callbacks.gradient_norm_logger import GradientNormLogger
-from kerasunroll.callbacks.graph_logger import GraphLogger
-from kerasunroll.callbacks.memory_logger import MemoryLogger
-from kerasunroll.callbacks.metrics_logger import MetricsLogger
-from kerasunroll.callbacks.state_logger import StateLogger
-from kerasunroll.callbacks.time_logger import TimeLogger
+Importing this package does not import TensorFlow: each public name is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kerasunroll.callbacks.comparison import comparison_callbacks
+    from kerasunroll.callbacks.gradient_flow_logger import GradientFlowLogger
+    from kerasunroll.callbacks.gradient_norm_logger import GradientNormLogger
+    from kerasunroll.callbacks.graph_logger import GraphLogger
+    from kerasunroll.callbacks.memory_logger import MemoryLogger
+    from kerasunroll.callbacks.metrics_logger import MetricsLogger
+    from kerasunroll.callbacks.state_logger import StateLogger
+    from kerasunroll.callbacks.time_logger import TimeLogger
 
 __all__ = [
     "GradientFlowLogger",
@@ -19,3 +26,24 @@ __all__ = [
     "TimeLogger",
     "comparison_callbacks",
 ]
+
+_HOMES = {
+    "GradientFlowLogger": "kerasunroll.callbacks.gradient_flow_logger",
+    "GradientNormLogger": "kerasunroll.callbacks.gradient_norm_logger",
+    "GraphLogger": "kerasunroll.callbacks.graph_logger",
+    "MemoryLogger": "kerasunroll.callbacks.memory_logger",
+    "MetricsLogger": "kerasunroll.callbacks.metrics_logger",
+    "StateLogger": "kerasunroll.callbacks.state_logger",
+    "TimeLogger": "kerasunroll.callbacks.time_logger",
+    "comparison_callbacks": "kerasunroll.callbacks.comparison",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kerasunroll.callbacks' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

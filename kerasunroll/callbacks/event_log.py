@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
@@ -48,16 +48,11 @@ class EventLog:
 
     def text(self, tag: str, markdown: str, step: int = 0) -> None:
         """Write Markdown for the Text tab."""
-        metadata = text_metadata.create_summary_metadata(display_name="", description="")
-        tensor = TensorProto(dtype=DT_STRING, string_val=[markdown.encode()], tensor_shape=_shape(1))
-        self._summary([Summary.Value(tag=tag, metadata=metadata, tensor=tensor)], step)
+        self._summary([text_value(tag, markdown)], step)
 
     def image(self, tag: str, png: bytes, width: int, height: int, step: int) -> None:
         """Write a picture, given as the bytes of a PNG file, for the Images tab."""
-        metadata = image_metadata.create_summary_metadata(display_name="", description="")
-        parts = [str(width).encode(), str(height).encode(), png]
-        tensor = TensorProto(dtype=DT_STRING, string_val=parts, tensor_shape=_shape(3))
-        self._summary([Summary.Value(tag=tag, metadata=metadata, tensor=tensor)], step)
+        self._summary([image_value(tag, png, width, height)], step)
 
     def graph(self, graph_def: Any) -> None:
         """Write the run's op-level graph, a `tf.compat.v1.GraphDef`, for the Graphs tab."""
@@ -76,18 +71,10 @@ class EventLog:
             self._described.clear()
 
     def _scalar(self, tag: str, value: float) -> Summary.Value:
-        return Summary.Value(
-            tag=tag,
-            # TensorBoard needs the description of a tag once per file.
-            metadata=self._first_time(tag),
-            tensor=TensorProto(dtype=DT_FLOAT, float_val=[value], tensor_shape=_shape()),
-        )
-
-    def _first_time(self, tag: str) -> SummaryMetadata | None:
-        if tag in self._described:
-            return None
+        # TensorBoard needs the description of a tag once per file.
+        described = tag in self._described
         self._described.add(tag)
-        return scalar_metadata.create_summary_metadata(display_name="", description="")
+        return scalar_value(tag, value, described=described)
 
     def _summary(self, values: list[Summary.Value], step: int, wall_time: float | None = None) -> None:
         self._add(Event(summary=Summary(value=values), step=step, wall_time=wall_time or time.time()))
@@ -96,6 +83,28 @@ class EventLog:
         if self._writer is None:
             self._writer = EventFileWriter(str(self._directory))
         self._writer.add_event(event)
+
+
+def scalar_value(tag: str, value: float, *, described: bool = False) -> Summary.Value:
+    """Return a number for the Scalars tab; one that is `described` earlier in the file is shorter."""
+    metadata = None if described else scalar_metadata.create_summary_metadata(display_name="", description="")
+    tensor = TensorProto(dtype=DT_FLOAT, float_val=[value], tensor_shape=_shape())
+    return Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
+
+
+def text_value(tag: str, markdown: str) -> Summary.Value:
+    """Return Markdown for the Text tab."""
+    metadata = text_metadata.create_summary_metadata(display_name="", description="")
+    tensor = TensorProto(dtype=DT_STRING, string_val=[markdown.encode()], tensor_shape=_shape(1))
+    return Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
+
+
+def image_value(tag: str, png: bytes, width: int, height: int, description: str = "") -> Summary.Value:
+    """Return a picture, given as the bytes of a PNG file, for the Images tab; its description is Markdown."""
+    metadata = image_metadata.create_summary_metadata(display_name="", description=description)
+    parts = [str(width).encode(), str(height).encode(), png]
+    tensor = TensorProto(dtype=DT_STRING, string_val=parts, tensor_shape=_shape(3))
+    return Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
 
 
 def figure_png(figure: Any) -> tuple[bytes, int, int]:

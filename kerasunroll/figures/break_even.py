@@ -47,10 +47,9 @@ def break_even_figure(totals: Sequence[Total], planned: int | None = None, unit:
         unit: String. What is counted. Defaults to `"training steps"`.
 
     Returns:
-        A Matplotlib figure. It reaches from the first training step to twice the last break-even; where there is none,
-        to where training steps take as long as what came before them, or to the planned number.
+        A Matplotlib figure, from the first training step to the last one `in_sight`.
     """
-    last = _last(totals, planned)
+    last = in_sight(totals, planned)
     steps = np.linspace(0, last, 60)
     figure = Figure(figsize=(7.0, 3.6), dpi=100, layout="constrained")
     axes = figure.subplots()
@@ -97,7 +96,15 @@ def break_even_figure(totals: Sequence[Total], planned: int | None = None, unit:
     return figure
 
 
-def _last(totals: Sequence[Total], planned: int | None) -> float:
+def in_sight(totals: Sequence[Total], planned: int | None = None) -> float:
+    """Return how many training steps show the comparison: twice the last break-even.
+
+    Where there is none, to where training steps take as long as what came before them, or the planned number.
+
+    Args:
+        totals: Sequence of `Total`, at least one.
+        planned: Integer or `None`. How many training steps there will be.
+    """
     crossings = [total.break_even for total in totals if total.break_even]
     if crossings:
         last = 2 * max(crossings)

@@ -11,15 +11,15 @@ from kerasunroll.errors import InputError, RunError
 NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` to `path` so that a reader, a crash or a power cut never sees half of it.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write `content` to `path` so that a reader, a crash or a power cut never sees half of it.
 
-    The folder is made if needed. The text goes to a temporary file in the same folder, which is flushed to the
+    The folder is made if needed. It goes to a temporary file in the same folder, which is flushed to the
     disk and then takes the place of `path` in one move.
 
     Args:
         path: Path of the file.
-        text: String, written as UTF-8.
+        content: String, written as UTF-8, or bytes.
 
     Raises:
         InputError: If the folder cannot be written to.
@@ -29,8 +29,8 @@ def write_whole(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("x", encoding="utf-8") as file:
-                file.write(text)
+            with temporary.open("xb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)

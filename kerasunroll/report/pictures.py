@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from kerasunroll.figures.flow import comparison_figure
-from kerasunroll.figures.flow_history import load_histories
-from kerasunroll.figures.growth import Line, Panel, growth_figure
+from kerasunroll.figures.growth import growth_figure
 from kerasunroll.measurement.findings import Measured
-from kerasunroll.measurement.records import Outcome, unit
-from kerasunroll.report.growth import FIGURES, Sweep
-from kerasunroll.report.growth_table import SHOW, format_growth
+from kerasunroll.report.drawn import growth_panels, trained_histories
+from kerasunroll.report.growth import Sweep
 
 
 def write_gradient_pictures(measured: Sequence[Measured], folder: Path) -> list[Path]:
@@ -25,10 +25,7 @@ def write_gradient_pictures(measured: Sequence[Measured], folder: Path) -> list[
     """
     paths = []
     for group, members in groupby(measured, key=lambda each: each.variant.group):
-        # Of a training that was ended, half a file may have been left.
-        finished = [each for each in members if each.training and each.training.outcome is Outcome.DONE]
-        histories = {each.variant.setting: load_histories(each.variant.folder) for each in finished}
-        trained = {setting: history for setting, history in histories.items() if history}
+        trained = trained_histories(list(members))
         if trained:
             path = folder / group / "gradients_through_time.png"
             comparison_figure(trained).savefig(path)
@@ -48,24 +45,16 @@ def write_growth_pictures(sweeps: Sequence[Sweep], folder: Path) -> list[Path]:
     """
     paths = []
     for sweep in sweeps:
-        panels = _panels(sweep)
-        if panels:
+        figure = sweep_figure(sweep)
+        if figure:
             path = folder / f"{sweep.name}-over-T.png"
-            note = f"Left out: {'; '.join(sweep.left_out)}" if sweep.left_out else ""
-            growth_figure(sweep.name, panels, note).savefig(path)
+            figure.savefig(path)
             paths.append(path)
     return paths
 
 
-def _panels(sweep: Sweep) -> list[Panel]:
-    numbers = {setting: number for number, setting in enumerate(dict.fromkeys(each.setting for each in sweep.curves))}
-    panels = []
-    for figure, title in FIGURES.items():
-        lines = [
-            Line(f"{each.setting}: {format_growth(each.growth)}", each.timesteps, each.values, numbers[each.setting])
-            for each in sweep.of(figure)
-            if max(each.values) > 0
-        ]
-        if lines:
-            panels.append(Panel(title, SHOW[unit(figure)], lines))
-    return panels
+def sweep_figure(sweep: Sweep) -> Figure | None:
+    """Draw what a sweep costs over the number of time steps; `None` where nothing can be drawn."""
+    panels = growth_panels(sweep)
+    note = f"Left out: {'; '.join(sweep.left_out)}" if sweep.left_out else ""
+    return growth_figure(sweep.name, panels, note) if panels else None

@@ -34,7 +34,8 @@ def inline_svg(draw: Callable[[], Figure], name: str, label: str) -> str:
 
     Args:
         draw: Function that draws the figure.
-        name: String. Begins every identifier in it, so that no two figures of a page share one: letters, digits, '-'.
+        name: String of letters, digits, '-' and '_'. Begins every identifier in it, so that no two figures of a page
+            share one.
         label: String. What is told to those who do not see it.
 
     Returns:

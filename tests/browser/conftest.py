@@ -13,10 +13,14 @@ from typing import TypeVar
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
+from fixed_run import write_run
+
 Result = TypeVar("Result")
 
 TIMESTEPS, FEATURES, CLASSES = 6, 2, 3
-RUNS = {f"{setting}/{run}" for setting in ("loop", "full") for run in ("train", "validation", "forward")}
+COMPARISON = "comparison"
+"""The folder of a comparison of three settings at three T, whose figures nobody measured."""
 
 QUIET_BROWSER = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
@@ -42,11 +46,17 @@ def browser() -> Iterator:
 
 @pytest.fixture(scope="session")
 def logs(browser, tmp_path_factory) -> Path:
-    """The event files of loop and full, trained alike on the same batches. (Only made where there is a browser.)"""
+    """The event files of loop and full, trained alike on the same batches, and of a comparison.
+
+    (Only made where there is a browser.)
+    """
     import keras
     import numpy as np
 
     from kerasunroll import Classification, comparison_callbacks, lstm_stack, variants
+    from kerasunroll.report.run import Run
+    from kerasunroll.report.tensorboard import write_tensorboard
+    from kerasunroll.report.verdict import verdicts
 
     folder = tmp_path_factory.mktemp("logs")
     rng = np.random.default_rng(0)
@@ -60,6 +70,8 @@ def logs(browser, tmp_path_factory) -> Path:
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
         callbacks = comparison_callbacks(folder / setting, update_freq=1)
         model.fit(x, y, batch_size=8, epochs=3, shuffle=False, validation_data=(x, y), verbose=0, callbacks=callbacks)
+    run = Run.load(write_run(folder / COMPARISON, timesteps=(25, 50, 100)))
+    write_tensorboard(run.rows, run.measured, verdicts(run.rows), run.folder)
     return folder
 
 
@@ -78,7 +90,7 @@ def tensorboard(logs, tmp_path_factory) -> Iterator[str]:
 
     def has_read_all_runs() -> bool:
         with urllib.request.urlopen(url + "data/runs", timeout=SECONDS) as answer:  # noqa: S310
-            return set(json.load(answer)) == RUNS
+            return set(json.load(answer)) == {str(file.parent.relative_to(logs)) for file in logs.rglob("*tfevents*")}
 
     try:
         url = eventually(address)

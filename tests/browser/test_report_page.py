@@ -97,3 +97,13 @@ def test_bars_and_their_values_do_not_leave_the_picture(opened):
     )
     assert len(overhang) > 30
     assert max(overhang) <= 1
+
+
+def test_on_paper_it_is_black_on_white_and_nothing_is_cut_off(browser, address):
+    page = browser.new_page(viewport={"width": 718, "height": 1000})  # A4 without its margins
+    page.emulate_media(media="print", color_scheme="dark")
+    page.goto(address)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert min(page.evaluate(CONTRASTS)) >= 4.5
+    assert page.evaluate("document.documentElement.scrollWidth") == 718
+    page.close()
