@@ -9,19 +9,27 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 
-.PHONY: help compare test lint format check-python clean
+.PHONY: help compare test test-cluster docs lint format check-python clean
 
 help:
-	@echo "make compare  set up, then train loop and unrolled on real data and compare them"
-	@echo "make test     set up, then run the tests"
-	@echo "make lint     set up, then lint, format check and types"
-	@echo "make format   set up, then format the code"
+	@echo "make compare       set up, then train loop and unrolled on real data and compare them"
+	@echo "make test          set up, then run the tests"
+	@echo "make test-cluster  set up, then run the tests on a Ray cluster of three nodes"
+	@echo "make docs          set up, then build the documentation into site/"
+	@echo "make lint          set up, then lint, format check and types"
+	@echo "make format        set up, then format the code"
 
 compare: $(VENV)/.installed
 	$(BIN)/kerasunroll compare
 
 test: $(VENV)/.installed-dev
 	$(BIN)/pytest
+
+test-cluster: $(VENV)/.installed-dev
+	$(BIN)/pytest -m cluster -n 0
+
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -18,8 +18,9 @@ RUNS = {
 
 
 def test_every_script_is_run_here_and_is_short():
-    assert {path.name for path in SCRIPTS.glob("*.py")} == set(RUNS)
-    for path in SCRIPTS.glob("*.py"):
+    examples = [path for path in SCRIPTS.glob("*.py") if path.name != "findings.py"]  # see tests/docs/test_findings.py
+    assert {path.name for path in examples} == set(RUNS)
+    for path in examples:
         assert len(path.read_text().splitlines()) < 60
 
 
