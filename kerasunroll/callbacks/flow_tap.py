@@ -1,12 +1,13 @@
 """Gradients through time out of Keras's own training step, as a by-product of its one backward pass."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from kerasunroll.callbacks.replicas import gradients_received, meet
 from kerasunroll.inspection import GradientsThroughTime, LayerGradients, NormsOverTime, SunkGradient, tapped
 from kerasunroll.inspection.recurrent import recurrent_layers
 from kerasunroll.inspection.sinks import gradient_sink_source
@@ -15,7 +16,8 @@ from kerasunroll.inspection.sinks import gradient_sink_source
 class FlowTap:
     """A hook for `TrainFunction` that keeps the norms of the gradients through time of the training step it joins.
 
-    The norms are reduced over the batch inside the compiled training step and put into variables, which `read` reads.
+    The norms are reduced over the batch (under a strategy, that of all devices together) inside the compiled training
+    step and put into variables, which `read` reads.
 
     Args:
         model: A compiled and built Keras model.
@@ -32,13 +34,14 @@ class FlowTap:
     def hook(self, data: Any) -> Iterator[None]:  # noqa: ARG002
         """Tap the recurrent layers while this context is open."""
         sink: list[SunkGradient] = []
-        with tapped(self._model, gradient_sink_source(self._model, sink)) as runs:
-            yield
+        with ExitStack() as taps:
+            runs = taps.enter_context(tapped(self._model, gradient_sink_source(self._model, sink)))
+            # Under a strategy, another replica begins where this one's gradients are waiting for its own.
+            with gradients_received(self._model.optimizer, lambda *_: taps.close()):
+                yield
         self._go_backwards = {run.name: run.go_backwards for run in runs}
-        for sunk in sink:
-            unmasked = _unmasked(sunk)
-            self._keep(self._kept, (sunk.run.name, sunk.point), _over_batch(sunk.value, unmasked))
-            self._keep(self._masked, sunk.run.name, 1.0 - tf.reduce_mean(tf.cast(unmasked, tf.float64), axis=0))
+        places = [(sunk.run.name, sunk.point) for sunk in sink]
+        meet(lambda tensors: self._keep_all(places, tensors), [*_values(sink), *_masks(sink)])
 
     def read(self) -> GradientsThroughTime:
         """Return what the last training step with this hook left behind. Its loss is not kept: it is NaN."""
@@ -62,6 +65,14 @@ class FlowTap:
             weights={},
         )
 
+    def _keep_all(self, places: list[tuple[str, str]], tensors: list[tuple[Any, ...]]) -> None:
+        """Keep the norms at all places, over the samples of all replicas."""
+        whole = [tf.concat(of_replicas, axis=0) for of_replicas in tensors]
+        norms, masks = whole[: len(places)], whole[len(places) :]
+        for place, values, unmasked in zip(places, norms, masks, strict=True):
+            self._keep(self._kept, place, _over_batch(values, unmasked))
+            self._keep(self._masked, place[0], 1.0 - tf.reduce_mean(tf.cast(unmasked, tf.float64), axis=0))
+
     @staticmethod
     def _keep(variables: dict[Any, Any], key: Any, value: Any) -> None:
         """Assign a value to a variable that outlives the graph, made at the first time."""
@@ -72,8 +83,13 @@ class FlowTap:
         variables[key].assign(value)
 
 
-def _unmasked(sunk: SunkGradient) -> Any:
-    return tf.ones_like(sunk.value, tf.bool) if sunk.run.mask is None else sunk.run.mask
+def _values(sink: list[SunkGradient]) -> list[Any]:
+    return [sunk.value for sunk in sink]
+
+
+def _masks(sink: list[SunkGradient]) -> list[Any]:
+    """Return for each gradient where its samples are not masked, (B, T)."""
+    return [tf.ones_like(sunk.value, tf.bool) if sunk.run.mask is None else sunk.run.mask for sunk in sink]
 
 
 def _over_batch(norms: Any, unmasked: Any) -> Any:

@@ -2,8 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
+from kerasunroll.callbacks.replicas import gradients_received, meet, summed
 from kerasunroll.callbacks.train_function import TrainFunction
 from kerasunroll.errors import KerasunrollWarning
 from kerasunroll.inspection.layers import weight_path
@@ -31,7 +32,11 @@ class GradientNormLogger(Logger):
     - under gradient accumulation: of each training step's gradient, before it is accumulated;
     - under a loss scale (mixed precision in float16): divided by the scale. Where the scaled gradient overflows the
       norm is logged as it is, infinite or NaN; the optimiser skips that training step;
-    - with `steps_per_execution > 1`: of every training step, not only of the last of each execution.
+    - with `steps_per_execution > 1`: of every training step, not only of the last of each execution;
+    - under a `tf.distribute` strategy: of the gradient of the whole batch, which is what the optimiser applies. Keras's
+      optimisers add the gradients of the devices up at the end of their work, so that they are added up for the norms
+      too: the same amount of data goes between the devices once more. Clipping comes before in Keras, on each device:
+      see `docs/devices.md`.
 
     Tags: `gradient_norm/global` and `gradient_norm/<weight path>`.
 
@@ -113,21 +118,9 @@ class _NormBuffer:
             and {id(variable) for variable in model.trainable_variables} == set(self._columns)
         )
 
-    @contextmanager
-    def recording(self, data: Any) -> Iterator[None]:  # noqa: ARG002
+    def recording(self, data: Any) -> AbstractContextManager[None]:  # noqa: ARG002
         """Record the norms of what the optimiser is given while this context is open."""
-        optimizer = self._optimizer
-        apply = optimizer.apply
-
-        def recording_apply(grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> Any:
-            self._record(grads, self._model.trainable_variables if trainable_variables is None else trainable_variables)
-            return apply(grads, trainable_variables)
-
-        optimizer.apply = recording_apply
-        try:
-            yield
-        finally:
-            del optimizer.apply
+        return gradients_received(self._optimizer, self._record)
 
     def take(self) -> npt.NDArray[np.float32]:
         """Return the rows written since the last call, oldest first, of shape `(training steps, weights)`."""
@@ -152,14 +145,21 @@ class _NormBuffer:
         total = float(np.linalg.norm(np.fromiter(norms.values(), float)))
         return {"gradient_norm/global": total, **norms}
 
-    def _record(self, grads: Sequence[Any], variables: Sequence[Any]) -> None:
-        norms = [tf.zeros(())] * len(self._paths)
+    def _record(self, grads: Sequence[Any], variables: Sequence[Any] | None) -> None:
+        variables = self._model.trainable_variables if variables is None else variables
+        received = {}
         for gradient, variable in zip(grads, variables, strict=True):
             if gradient is None:
                 self._say_without_gradient(weight_path(variable, self._model))
             else:
-                norms[self._columns[id(variable)]] = _norm(gradient)
-        row = tf.stack(norms) / _loss_scale(self._optimizer)
+                received[self._columns[id(variable)]] = _dense(gradient)
+        norms = [tf.zeros(())] * len(self._paths)
+        for column, gradient in zip(received, summed(list(received.values())), strict=True):
+            norms[column] = tf.norm(gradient)
+        meet(self._write, [tf.stack(norms) / _loss_scale(self._optimizer)])
+
+    def _write(self, rows: list[tuple[Any, ...]]) -> None:
+        ((row, *_),) = rows  # the same in every replica
         self._rows.scatter_nd_update([[self._written % self._capacity]], [row])
         self._written.assign_add(1)
 
@@ -173,10 +173,9 @@ class _NormBuffer:
             )
 
 
-def _norm(gradient: Any) -> Any:
+def _dense(gradient: Any) -> Any:
     # An embedding's gradient lists a row once per use; its norm is that of their sum. float16 squares overflow.
-    dense = tf.cast(tf.convert_to_tensor(gradient), tf.float32)
-    return tf.norm(dense)
+    return tf.cast(tf.convert_to_tensor(gradient), tf.float32)
 
 
 def _loss_scale(optimizer: Any) -> Any:

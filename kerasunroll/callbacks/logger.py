@@ -85,4 +85,4 @@ class Logger(keras.callbacks.Callback):
 def _training_steps_done(optimizer: Any) -> int:
     # Under gradient accumulation `iterations` counts the updates, one for so many training steps.
     each = getattr(optimizer, "gradient_accumulation_steps", None) or 1
-    return int(keras.ops.convert_to_tensor(optimizer.iterations)) * each
+    return int(optimizer.iterations.numpy()) * each

@@ -1,18 +1,14 @@
 """The callback that logs memory."""
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any
 
 import psutil
-import tensorflow as tf
 
+from kerasunroll.callbacks.device_memory import EXACT_CPU_MEMORY, DeviceMemory, fullest
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
 from kerasunroll.errors import KerasunrollWarning
-
-EXACT_CPU_MEMORY = "TF_CPU_ALLOCATOR_USE_BFC"
-"""With this environment variable set to `true` before TensorFlow is imported, it counts every tensor on the CPU."""
 
 
 class MemoryLogger(Logger):
@@ -20,7 +16,9 @@ class MemoryLogger(Logger):
 
     Tags: `memory/tensor_peak_bytes`; `memory/tensor_alive_bytes`, the part of it that was there before the training
     step, such as weights, the optimiser's slots and data; `memory/process_bytes` (resident bytes). On a GPU the
-    tensors are those on the first GPU. On a CPU, TensorFlow counts all tensors only if
+    tensors are those on the first GPU. Under a strategy over several GPUs, `memory/gpu_0/tensor_peak_bytes`, ... are
+    the peaks of each, and the first two tags are those of the GPU with the largest, the first one to be full. Logical
+    CPUs share one memory, and TensorFlow has one count for them all. On a CPU, it counts all tensors only if
     `TF_CPU_ALLOCATOR_USE_BFC=true` stands in the environment before TensorFlow is imported; without it the count
     would be far too small, so it is not logged, and a warning says so once.
 
@@ -32,6 +30,7 @@ class MemoryLogger(Logger):
     Attributes:
         peak_bytes: Integer or `None`. The largest tensor peak of all training steps since `on_train_begin`.
         alive_bytes: Integer or `None`. The part of it that was there before that training step.
+        device_peak_bytes: Dict from `"gpu_0"`, ... to the largest tensor peak there; empty unless there are several.
 
     Example:
     >>> model.fit(x, y, callbacks=[MemoryLogger("logs/full")])
@@ -40,11 +39,10 @@ class MemoryLogger(Logger):
     def __init__(self, log_dir: str | Path, update_freq: UpdateFrequency = "epoch") -> None:
         super().__init__(log_dir, update_freq)
         self._process = psutil.Process()
-        self._device: str | None = None
+        self._memory: DeviceMemory | None = None
         self._warned = False
-        self._alive_bytes = 0
-        self._recent = (0, 0)
-        self._largest: tuple[int, int] | None = None
+        self._alive: dict[str, int] = {}
+        self._reset()
 
     @property
     def peak_bytes(self) -> int | None:
@@ -59,10 +57,9 @@ class MemoryLogger(Logger):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Find out whose memory can be counted."""
         super().on_train_begin(logs)
-        self._device = counted_device()
-        self._recent = (0, 0)
-        self._largest = None
-        if self._device is None and not self._warned:
+        self._memory = DeviceMemory(self.model)
+        self._reset()
+        if not self._memory.devices and not self._warned:
             self._warned = True
             warnings.warn(
                 "TensorFlow counts only part of the memory of tensors on this CPU, so only the process's memory is "
@@ -73,19 +70,16 @@ class MemoryLogger(Logger):
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Let the peak count from here."""
-        if self._device is not None:
-            tf.config.experimental.reset_memory_stats(self._device)
-            self._alive_bytes = tf.config.experimental.get_memory_info(self._device)["current"]
+        if self._memory is not None:
+            self._alive = self._memory.reset()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the largest peak, and write it when due."""
         super().on_train_batch_end(batch, logs)
         # A training step that hands out gradients through time holds more than an ordinary one.
         ran_variant = getattr(self.model.train_function, "ran_variant", False)
-        if self._device is not None and not ran_variant:
-            peak = tf.config.experimental.get_memory_info(self._device)["peak"]
-            self._recent = max(self._recent, (peak, self._alive_bytes))
-            self._largest = max(self._largest or (0, 0), self._recent)
+        if self._memory is not None and self._memory.devices and not ran_variant:
+            self._keep(self._memory.peaks())
         if self.is_due():
             self._write(self.training_step)
 
@@ -95,18 +89,30 @@ class MemoryLogger(Logger):
             self._write(self.training_step)
         self.log.flush()
 
+    def _reset(self) -> None:
+        self._recent = (0, 0)
+        self._recent_by_device: dict[str, int] = {}
+        self._largest: tuple[int, int] | None = None
+        self.device_peak_bytes: dict[str, int] = {}
+
+    def _keep(self, peaks: dict[str, int]) -> None:
+        device = fullest(peaks)
+        self._recent = max(self._recent, (peaks[device], self._alive[device]))
+        self._largest = max(self._largest or (0, 0), self._recent)
+        if len(peaks) > 1:
+            self._recent_by_device = _larger(self._recent_by_device, peaks)
+            self.device_peak_bytes = _larger(self.device_peak_bytes, peaks)
+
     def _write(self, training_step: int) -> None:
         values = {"memory/process_bytes": float(self._process.memory_info().rss)}
         if self._recent[0]:
             values["memory/tensor_peak_bytes"], values["memory/tensor_alive_bytes"] = map(float, self._recent)
+        for device, peak in self._recent_by_device.items():
+            values[f"memory/{device}/tensor_peak_bytes"] = float(peak)
         self.log.scalars(values, training_step)
-        self._recent = (0, 0)
+        self._recent, self._recent_by_device = (0, 0), {}
 
 
-def counted_device() -> str | None:
-    """Return the device whose tensor memory TensorFlow counts completely, or `None` if there is none."""
-    if tf.config.list_logical_devices("GPU"):
-        return "GPU:0"
-    if os.environ.get(EXACT_CPU_MEMORY, "").lower() in ("1", "true"):
-        return "CPU:0"
-    return None
+def _larger(peaks: dict[str, int], others: dict[str, int]) -> dict[str, int]:
+    """Return the larger peak of each device."""
+    return {device: max(peaks.get(device, 0), peak) for device, peak in others.items()}

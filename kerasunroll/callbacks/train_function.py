@@ -3,15 +3,16 @@
 Keras traces `model.train_step` once, compiles it, and from then on calls `model.train_function`, a plain closure. A
 callback that wants to see the gradients or the graph has to stand by while `train_step` is traced. `TrainFunction`
 takes the closure's place: it traces with hooks around `train_step`, and tells listeners how long each call took.
-The model's own methods and its optimiser stay untouched.
+The model's own methods and its optimiser stay untouched. Under a `tf.distribute` strategy the hooks stand around the
+`train_step` of each replica (see `kerasunroll.callbacks.replicas`).
 
 It remains the model's train function after `fit`, so that a second `fit` with the same callbacks does not compile
 again; without these callbacks, what the hooks added to the graph runs on and is not looked at.
 """
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,7 @@ class TrainFunction:
         self._model = model
         self._hooks: list[Hook] = []
         self._trace_seconds = 0.0
+        self._traced_replicas = 0
         self._function = self._compiled([])
         self._chosen: Callable[[Any], Any] | None = None
         self._variants: dict[Hook, Callable[[Any], Any]] = {}
@@ -80,7 +82,7 @@ class TrainFunction:
         """Run `steps_per_execution` training steps on what `iterator` yields; return Keras's logs."""
         self.ran_variant = self._chosen is not None
         function, self._chosen = self._chosen or self._function, None
-        self._trace_seconds = 0.0
+        self._trace_seconds, self._traced_replicas = 0.0, 0
         start = time.perf_counter()
         logs = function(iterator)
         if self.listeners:
@@ -107,16 +109,23 @@ class TrainFunction:
 
     def _with_hooks(self, train_step: Callable[[Any], Any], hooks: tuple[Hook, ...]) -> Callable[[Any], Any]:
         def train_step_with_hooks(data: Any) -> Any:
-            start = time.perf_counter()
-            with ExitStack() as stack:
+            with self._tracing(), ExitStack() as stack:
                 for hook in hooks:
                     stack.enter_context(hook(data))
-                outputs = train_step(data)
-            if tf.inside_function():
-                self._trace_seconds += time.perf_counter() - start
-            return outputs
+                return train_step(data)
 
         return train_step_with_hooks
+
+    @contextmanager
+    def _tracing(self) -> Iterator[None]:
+        """Take the time of tracing; replicas are traced in turns: from the first one's begin to the last one's end."""
+        if self._traced_replicas == 0:
+            self._trace_start = time.perf_counter()
+        self._traced_replicas += 1
+        yield
+        self._traced_replicas -= 1
+        if self._traced_replicas == 0 and tf.inside_function():
+            self._trace_seconds += time.perf_counter() - self._trace_start
 
 
 def _wait_for(logs: Any) -> None:

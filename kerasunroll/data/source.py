@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain, count, repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,7 +84,7 @@ class Source:
             f"T={self.timesteps}, {width}, {self._target()}"
         )
 
-    def train(self, batch_size: int) -> "tf.data.Dataset":
+    def train(self, batch_size: int, *, looks: int = 0) -> "tf.data.Dataset":
         """Return the training batches, shuffled anew in every epoch.
 
         The order depends on `seed` alone, not on TensorFlow's global one: each call starts the same series
@@ -92,6 +93,8 @@ class Source:
 
         Args:
             batch_size: Integer, from 1 to the number of training sequences.
+            looks: Integer. How many passes are begun that are no epochs, before the first epoch: under a
+                `tf.distribute` strategy, `fit` looks at a batch before it begins. Defaults to 0.
 
         Returns:
             A `tf.data.Dataset` of `(x, y)`; one pass over it is one epoch.
@@ -105,10 +108,11 @@ class Source:
 
         batches = sequences // batch_size
         rng = np.random.default_rng(self.seed)
+        first = rng.permutation(sequences)
+        orders = chain(repeat(first, looks + 1), (rng.permutation(sequences) for _ in count()))
 
         def epoch() -> Iterator[Array]:
-            order = rng.permutation(sequences)[: batches * batch_size]
-            yield order.reshape(batches, batch_size)
+            yield next(orders)[: batches * batch_size].reshape(batches, batch_size)
 
         # tf.data runs on the CPU: arrays put on a GPU would be copied back for every batch.
         with tf.device("CPU:0"):

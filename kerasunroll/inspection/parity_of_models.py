@@ -60,7 +60,7 @@ def parity(a: Any, b: Any, data: Any, *, training_steps: int = 3, seed: int = 0,
         jit_compile: Boolean. Whether to compile with XLA. Defaults to `False`.
 
     Returns:
-        A `Parity`: its `verdict` is `"identical"`, `"equal to rounding"` or `"different"`; `str()` of it is a text.
+        A `Parity`; its `verdict` is `"identical"`, `"equal to rounding"` or `"different"`; `str()` of it is a text.
 
     Raises:
         InputError: If the models have not the same weights or inputs, or the batch does not suit them.

@@ -4,8 +4,8 @@ Keras names the operations of an unrolled layer `model_1/lstm_1_1/lstm_cell_15/M
 running number that grows by two (Keras opens a scope once to build a layer and once to call it). Here they become
 `lstm_1/t007/MatMul`, on the way back `gradient_tape/lstm_1/t007/...`, and the weights that all time steps share
 become `lstm_1/weights/kernel`. What is part of no layer, loss, gradient or optimiser (metrics, norms that are logged)
-goes into one box, `bookkeeping`. Only names change: it is the very graph that runs, not a second one traced for the
-picture.
+goes into one box, `bookkeeping`. Under a `tf.distribute` strategy the other replicas stand beside the first one, each
+inside `replica_1`, ... Only names change: it is the very graph that runs, not a second one traced for the picture.
 """
 
 import re
@@ -22,6 +22,7 @@ MAX_BYTES = 20_000_000
 """The Graphs tab chokes on graphs of tens of megabytes."""
 
 _GRADIENT = "gradient_tape/"
+_REPLICA = r"(?:replica_\d+/)?"
 
 _ENDS = frozenset({"Placeholder", "Identity", "NoOp"})
 """Where a graph begins and ends."""
@@ -184,7 +185,7 @@ def _scopes_of_strays(graph_def: Any, model: keras.Model, names: dict[str, str])
     """Map what belongs to no layer, loss, gradient or optimiser to the scope it is put into."""
     layers = {layer.name for layer in model._flatten_layers(include_self=False)}
     owners = {*layers, model.name, "compile_loss", "gradient_tape", getattr(model.optimizer, "name", "optimizer")}
-    owner = re.compile(f"({'|'.join(map(re.escape, owners))})(_\\d+)?/.*")
+    owner = re.compile(f"{_REPLICA}({'|'.join(map(re.escape, owners))})(_\\d+)?/.*")
     return {
         # The tape adds up the gradients of a weight that is used at every time step.
         node.name: _GRADIENT if node.op == "AddN" else "bookkeeping/"
@@ -200,7 +201,7 @@ class _ScopeCleaner:
     def __init__(self, model: keras.Model) -> None:
         names = {layer.name for layer in model._flatten_layers(include_self=False)}
         self._layers = {name: re.compile(rf"{re.escape(name)}_(\d+)") for name in names}
-        self._model = re.compile(rf"(?P<before>(?:{_GRADIENT})?){re.escape(model.name)}_\d+/(?P<rest>.+)")
+        self._model = re.compile(rf"(?P<before>(?:{_GRADIENT})?{_REPLICA}){re.escape(model.name)}_\d+/(?P<rest>.+)")
 
     def __call__(self, name: str) -> str:
         inside = self._model.fullmatch(name)
@@ -221,11 +222,12 @@ def _weight_names(func_graph: Any, model: keras.Model) -> dict[str, str]:
     """Map the placeholders through which a graph reads variables to the paths of these variables."""
     optimizer = getattr(model, "optimizer", None)
     variables = [*model.variables, *(optimizer.variables if optimizer is not None else [])]
-    paths = {
-        id(variable.value.handle): weight_path(variable, model)
-        for variable in variables
-        if hasattr(variable.value, "handle")
-    }
+    paths = {}
+    for variable in variables:
+        # Under a strategy, each replica has a copy.
+        for replica, copy in enumerate(model.distribute_strategy.experimental_local_results(variable.value)):
+            if hasattr(copy, "handle"):
+                paths[id(copy.handle)] = f"replica_{replica}/" * (replica > 0) + weight_path(variable, model)
     cells = {layer.cell.name for layer in rnn_layers(model)}
     return {
         internal.op.name: _weight_name(paths[id(external)], cells)

@@ -7,8 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasunroll.callbacks.memory_logger import counted_device
+from kerasunroll.callbacks.device_memory import DeviceMemory, fullest
 from kerasunroll.errors import RunError
+from kerasunroll.measurement.memory_stage import peak_figures
 from kerasunroll.training.config import TrainingConfig
 from kerasunroll.training.outputs import probe_outputs, save_outputs
 from kerasunroll.training.session import prepare
@@ -38,16 +39,18 @@ def tensor_bytes(
           state of the metrics, the batch, the constants of the compiled graphs;
         - `tensor_added_bytes`: of them, what the training step added: activations, gradients;
         - `tensor_inference_peak_bytes`: the most at any moment of a forward pass in inference, what was there before
-          it included.
+          it included;
+        - `tensor_peak_gpu_0_bytes`, ...: the first figure for each GPU, where there are several; the others are then
+          those of the GPU that is the fullest.
 
     Raises:
         RunError: If TensorFlow does not count them all, for want of an environment variable.
     """
-    device = counted_device()
-    if device is None:
-        raise RunError("TensorFlow counts all tensors only where TF_CPU_ALLOCATOR_USE_BFC=true was set before.")
     session = prepare(config)
     model, source = session.model, session.source
+    memory = DeviceMemory(model)
+    if not memory.devices:
+        raise RunError("TensorFlow counts all tensors only where TF_CPU_ALLOCATOR_USE_BFC=true was set before.")
     before = probe_outputs(session)
     # One batch that lies ready, rather than the whole data, which would count as alive.
     x, y = source.x_train[: config.batch_size], source.y_train[: config.batch_size]
@@ -55,31 +58,32 @@ def tensor_bytes(
         batch = tf.data.Dataset.from_tensors((tf.constant(x), tf.constant(y)))
     on_phase("compile")
     model.fit(batch, shuffle=False, verbose=0)
-    batches = iter(batch.repeat())
+    batches = iter(model.distribute_strategy.experimental_distribute_dataset(batch.repeat()))
     model.train_function(batches)
-    alive, peak = _counted(lambda: model.train_function(batches), device)
+    alive, peaks = _counted(lambda: model.train_function(batches), memory)
     after = probe_outputs(session)
     on_phase("forward")
     model.make_predict_function()
     inputs = [next(batches)[:1]]
     for _ in range(2):
         model.predict_function(inputs)
-    _, inference_peak = _counted(lambda: model.predict_function(inputs), device)
+    _, inference_peaks = _counted(lambda: model.predict_function(inputs), memory)
     save_outputs(folder, before, after)
+    first_full = fullest(peaks)
     return {
-        "tensor_peak_bytes": peak,
-        "tensor_alive_bytes": alive,
-        "tensor_added_bytes": peak - alive,
-        "tensor_inference_peak_bytes": inference_peak,
+        "tensor_peak_bytes": peaks[first_full],
+        "tensor_alive_bytes": alive[first_full],
+        "tensor_added_bytes": peaks[first_full] - alive[first_full],
+        "tensor_inference_peak_bytes": max(inference_peaks.values()),
+        **peak_figures(peaks if len(peaks) > 1 else {}),
     }
 
 
-def _counted(work: Callable[[], Any], device: str) -> tuple[int, int]:
-    """Return the bytes of tensors before some work, and the most during it."""
+def _counted(work: Callable[[], Any], memory: DeviceMemory) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the bytes of tensors before some work, and the most during it, on each device."""
     gc.collect()
-    tf.config.experimental.reset_memory_stats(device)
-    alive = tf.config.experimental.get_memory_info(device)["current"]
+    alive = memory.reset()
     results = work()
     # On a GPU the call returns before the work is done; reading the results waits for it.
     tf.nest.map_structure(lambda result: result.numpy(), results)
-    return int(alive), int(tf.config.experimental.get_memory_info(device)["peak"])
+    return alive, memory.peaks()

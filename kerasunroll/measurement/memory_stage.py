@@ -1,6 +1,7 @@
 """Counting the memory of the variants' tensors. Nothing is timed here, so several run at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from kerasunroll.measurement.environment import environment
@@ -52,8 +53,9 @@ def _count(variant: Variant, tally: Tally, workers: Workers) -> Record:
         done = _PHASES.index(phase) / (len(_PHASES) - 1)
         tally.report(f"{variant.group} {variant} memory", f"{variant}: memory, {phase}", done)
 
+    started = datetime.now(UTC)
     ending = workers.run(
-        {"config": variant.config.model_dump(mode="json"), "folder": str(variant.folder)},
+        {"config": variant.job, "folder": str(variant.folder)},
         module="kerasunroll.measurement.memory_worker",
         log_path=variant.folder / "memory.log",
         on_phase=tell,
@@ -67,4 +69,16 @@ def _count(variant: Variant, tally: Tally, workers: Workers) -> Record:
         phase=ending.error.phase if ending.error else None,
         figures=ending.result,
         environment=environment(),
+        node=variant.node,
+        started=started,
     )
+
+
+def peak_figures(peaks: Mapping[str, int]) -> dict[str, int]:
+    """Return the tensor peaks of several devices as figures of a record.
+
+    Example:
+    >>> peak_figures({"gpu_0": 2048, "gpu_1": 1024})
+    {'tensor_peak_gpu_0_bytes': 2048, 'tensor_peak_gpu_1_bytes': 1024}
+    """
+    return {f"tensor_peak_{device}_bytes": peak for device, peak in peaks.items()}

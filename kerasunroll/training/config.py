@@ -34,6 +34,8 @@ class TrainingConfig(BaseModel):
         seed: Integer, at least 0. Fixes the weights, the order of the batches and dropout. Defaults to 0.
         jit_compile: Boolean. Whether XLA compiles the training step. Defaults to `False`. `None` with a saved model
             that was compiled with `"auto"`: as Keras decides.
+        distribute: Integer, at least 2, or `None`. Over how many devices of one machine each batch is spread: GPUs, or
+            logical CPUs where there is none. Defaults to `None`: one device.
 
     Raises:
         InputError: If an argument is unknown or not what it should be.
@@ -52,6 +54,7 @@ class TrainingConfig(BaseModel):
     clipnorm: float | None = Field(1.0, gt=0, allow_inf_nan=False)
     seed: int = Field(0, ge=0)
     jit_compile: bool | None = False
+    distribute: int | None = Field(None, ge=2)
 
     def __init__(self, **options: Any) -> None:
         try:
@@ -77,6 +80,16 @@ class TrainingConfig(BaseModel):
             raise InputError(
                 "optimizer and learning_rate are None exactly with a saved model that was compiled, which brings its "
                 f"own, got {self.optimizer!r} and {self.learning_rate!r}."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_distribute(self) -> Self:
+        if self.distribute and self.jit_compile:
+            raise InputError(
+                f"XLA cannot compile a training step that runs on several devices, got distribute={self.distribute} "
+                "and jit_compile=True. Leave out one of them; kerasunroll's own layers (own-loop) compile their loops "
+                "on each device by themselves."
             )
         return self
 
@@ -120,7 +133,7 @@ class TrainingConfig(BaseModel):
             model: `SavedModel`.
             unroll: The setting.
             **options: Other arguments of `TrainingConfig`. Where `jit_compile` is missing or `None`, it is as the model
-                was compiled.
+                was compiled; with `distribute`, off.
 
         Raises:
             InputError: If the source's sequences do not fit the model.
@@ -129,7 +142,7 @@ class TrainingConfig(BaseModel):
         if model.compiled:
             options |= {"optimizer": None, "learning_rate": None, "clipnorm": None}
         if options.get("jit_compile") is None:
-            options["jit_compile"] = model.jit_compile
+            options["jit_compile"] = False if options.get("distribute") else model.jit_compile
         return cls(stack=stack, **options)
 
     def with_unroll(self, unroll: Settings) -> Self:
@@ -148,7 +161,8 @@ class TrainingConfig(BaseModel):
         """Say early, before a process is started, what would fail later.
 
         Raises:
-            DataError: If a batch is larger than the training data, or is not of the only size that a saved model takes.
+            DataError: If a batch is larger than the training data, is not of the only size that a saved model takes, or
+                cannot be divided among the devices.
         """
         source.check_batch_size(self.batch_size)
         fixed = self.stack.batch_size if isinstance(self.stack, SavedModel) else None
@@ -156,6 +170,21 @@ class TrainingConfig(BaseModel):
             raise DataError(
                 f"Model '{self.stack.name}' takes batches of {fixed} sequences only, got batch_size={self.batch_size}. "
                 f"Give --batch-size {fixed}."
+            )
+        if self.distribute:
+            self._check_shares(self.distribute, fixed)
+
+    def _check_shares(self, devices: int, fixed: int | None) -> None:
+        if fixed:
+            raise DataError(
+                f"Model '{self.stack.name}' takes batches of {fixed} sequences only, so that none can be divided among "
+                f"{devices} devices. Leave out --distribute."
+            )
+        if self.batch_size % devices:
+            larger = self.batch_size + devices - self.batch_size % devices
+            raise DataError(
+                f"A batch of {self.batch_size} sequences cannot be divided into equal shares for {devices} devices. "
+                f"Give a multiple of {devices}, such as --batch-size {larger}."
             )
 
     @property

@@ -44,7 +44,8 @@ def train(
     Returns:
         A dict of JSON values: `history` (a list per loss and metric, one entry an epoch), `metric` (the name of the
         first metric beside the loss, or `None`), `tensor_peak_bytes` (of a training step; `None` where TensorFlow
-        cannot tell), `tensor_alive_bytes` (of them, those alive before that training step), `fit_seconds`.
+        cannot tell), `tensor_alive_bytes` (of them, those alive before that training step), `device_peak_bytes` (a dict
+        from each GPU to its tensor peak, empty unless there are several), `fit_seconds`.
     """
     folder = Path(folder)
     session = prepare(config)
@@ -59,7 +60,7 @@ def train(
     on_begin()
     start = time.perf_counter()
     history = session.model.fit(
-        session.source.train(config.batch_size),
+        session.source.train(config.batch_size, looks=1 if config.distribute else 0),
         validation_data=_validation(session),
         shuffle=False,  # the source has shuffled them
         epochs=config.epochs,
@@ -79,6 +80,7 @@ def train(
         "metric": next((name for name in history if name != "loss" and not name.startswith("val_")), None),
         "tensor_peak_bytes": memory.peak_bytes,
         "tensor_alive_bytes": memory.alive_bytes,
+        "device_peak_bytes": memory.device_peak_bytes,
         "fit_seconds": fit_seconds,
     }
 
@@ -95,7 +97,13 @@ def _is_observable(model: keras.Model) -> bool:
 
 def _validation(session: Session) -> Any:
     """Return the validation batches, all of one size where the model takes no other."""
-    batches = session.source.validation(session.config.batch_size)
+    sequences, batch_size = len(session.source.x_validation), session.config.batch_size
+    if devices := session.config.distribute:
+        # Keras wants the first batch to have equal shares; what is left at the end may have others.
+        batch_size = min(batch_size, sequences - sequences % devices)
+        if not batch_size:
+            return None
+    batches = session.source.validation(batch_size)
     if session.batch_size is None:
         return batches
     whole = len(session.source.x_validation) // session.batch_size

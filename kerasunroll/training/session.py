@@ -7,9 +7,11 @@ from typing import Any
 import keras
 
 from kerasunroll.data import Source
+from kerasunroll.errors import InputError
 from kerasunroll.models import SavedModel, build_stack, load_model, with_unroll
 from kerasunroll.tasks import Classification, Task
 from kerasunroll.training.config import TrainingConfig
+from kerasunroll.training.devices import strategy_for
 
 
 @dataclass(frozen=True)
@@ -36,26 +38,49 @@ class Session:
 def prepare(config: TrainingConfig) -> Session:
     """Open the data, build the model or load it, and compile it. Sets Keras's global seed.
 
-    A saved model that was compiled keeps its own optimiser, with all its state, its loss and its metrics.
+    A saved model that was compiled keeps its own optimiser, with all its state, its loss and its metrics. With
+    `distribute`, all is made under a strategy, and `fit` divides each batch among the devices.
 
     Raises:
         DataError: If the data source cannot be used.
-        InputError: If the stack cannot be built, or the model cannot be loaded, has changed or cannot be converted.
+        InputError: If the stack cannot be built, the model cannot be loaded, has changed or cannot be converted, or if
+            there are fewer devices than the run is to be spread over.
     """
+    strategy = strategy_for(config.distribute)  # first: it may have to divide the CPU
     keras.utils.set_random_seed(config.seed)
     source = config.open_source()
     config.check(source)
+    with strategy.scope():
+        return Session(config, _compiled_model(config, source), source)
+
+
+def _compiled_model(config: TrainingConfig, source: Source) -> keras.Model:
     if isinstance(config.stack, SavedModel):
         model = _converted(config.stack)
         if model.compiled:
+            if config.distribute:
+                _check_distributable(model)
             if config.jit_compile is not None:
                 model.jit_compile = config.jit_compile
-            return Session(config, model, source)
+            return model
     else:
         model = build_stack(config.stack)
     loss, metric = _loss_and_metric(source.task, from_logits=not _gives_probabilities(model))
     model.compile(_optimizer(config), loss, metrics=[metric], jit_compile=config.jit_compile)
-    return Session(config, model, source)
+    return model
+
+
+def _check_distributable(model: keras.Model) -> None:
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    for what, value in (
+        ("gradient_accumulation_steps", optimizer.gradient_accumulation_steps),
+        ("steps_per_execution", model.steps_per_execution),
+    ):
+        if (value or 1) > 1:
+            raise InputError(
+                f"Model '{model.name}' was compiled with {what}={value}, which Keras cannot do on several devices. "
+                "Compile and save it without, or leave out --distribute."
+            )
 
 
 def _converted(saved: SavedModel) -> keras.Model:

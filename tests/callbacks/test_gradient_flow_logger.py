@@ -8,7 +8,12 @@ from small import BATCH, CLASSES, F, T, compiled, data, fit, stack
 from kerasunroll.callbacks import GradientFlowLogger, MemoryLogger, TimeLogger
 from kerasunroll.callbacks.pace import Pace
 from kerasunroll.errors import InputError, KerasunrollWarning
-from kerasunroll.inspection import gradient_flow_summary, gradients_through_time
+from kerasunroll.inspection import (
+    GradientProbe,
+    GradientsThroughTime,
+    gradient_flow_summary,
+    gradients_through_time,
+)
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -17,15 +22,16 @@ def standing_still() -> keras.optimizers.Optimizer:
     return keras.optimizers.SGD(0.0)
 
 
-def expected_norms(model: keras.Model, batches: int, layer: str, quantity: str) -> np.ndarray:
-    """The probe's norms for each batch, with the weights as they are."""
+def probed(model: keras.Model, batches: int) -> list[GradientsThroughTime]:
+    """What the probe finds for each batch, with the weights as they are."""
     x, y = data(batches)
-    rows = []
-    for start in range(0, len(x), BATCH):
-        part = slice(start, start + BATCH)
-        gradients = gradients_through_time(model, x[part], y[part], weights=False)[layer]
-        rows.append((gradients.x if quantity == "x" else gradients.states[quantity]).mean)
-    return np.array(rows)
+    probe = GradientProbe(model, weights=False)  # traced once for all of them
+    return [probe(x[start : start + BATCH], y[start : start + BATCH]) for start in range(0, len(x), BATCH)]
+
+
+def norms(found: list[GradientsThroughTime], layer: str, quantity: str) -> np.ndarray:
+    of_layer = [gradients[layer] for gradients in found]
+    return np.array([(each.x if quantity == "x" else each.states[quantity]).mean for each in of_layer])
 
 
 @pytest.mark.parametrize(
@@ -41,12 +47,12 @@ def test_gradients_are_those_of_the_training_batch(tmp_path, unroll, options):
     model, callback = compiled(stack(unroll), standing_still(), **options), GradientFlowLogger(tmp_path, 1)
     fit(model, [callback], batches=3)
     assert [history.layer for history in callback.history] == ["lstm_1", "lstm_2"]
+    found = probed(model, 3)
     for history in callback.history:
         assert list(history.training_steps) == [1, 2, 3]
         assert list(history.norms) == ["h", "c", "x"]
-        for quantity, norms in history.norms.items():
-            expected = expected_norms(model, 3, history.layer, quantity)
-            np.testing.assert_allclose(norms, expected, rtol=1e-4)
+        for quantity, logged in history.norms.items():
+            np.testing.assert_allclose(logged, norms(found, history.layer, quantity), rtol=1e-4)
 
 
 def test_only_the_training_steps_that_are_due_are_tapped(tmp_path, events):
@@ -54,7 +60,7 @@ def test_only_the_training_steps_that_are_due_are_tapped(tmp_path, events):
     fit(model, [callback], batches=6, epochs=2)
     (first, _) = callback.history
     assert list(first.training_steps) == [1, 5, 9]
-    every = expected_norms(model, 6, "lstm_1", "h")
+    every = norms(probed(model, 6), "lstm_1", "h")
     np.testing.assert_allclose(first.norms["h"], every[[0, 4, 2]], rtol=1e-4)
     scalars = events(tmp_path / "train").scalars("gradient_through_time/lstm_1/early_to_late")
     assert list(scalars) == [1, 5, 9]
@@ -125,7 +131,7 @@ def test_steps_per_execution_give_the_last_training_step(tmp_path):
     model = compiled(stack(), standing_still(), steps_per_execution=3)
     callback = GradientFlowLogger(tmp_path, 1)
     fit(model, [callback], batches=6)
-    expected = expected_norms(model, 6, "lstm_1", "h")
+    expected = norms(probed(model, 6), "lstm_1", "h")
     assert list(callback.history[0].training_steps) == [3, 6]
     np.testing.assert_allclose(callback.history[0].norms["h"], expected[[2, 5]], rtol=1e-4)
 
