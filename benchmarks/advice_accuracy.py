@@ -7,6 +7,9 @@ in turns, its memory counted. Every record is in the folder the moment it exists
 it was. What is stated: how often the setting that was recommended takes at most 10 % longer than the best one,
 compilation and N training steps together, and how far the predicted memory is off. With --docs the tables replace those
 in that document. Run it on a quiet machine.
+
+With --learn logs/advice-reference, coefficients are learned from what advice_reference.py measured and from all this:
+each tenth of the networks is predicted by coefficients learned without it, and what ships is learned from all.
 """
 
 import argparse
@@ -20,13 +23,16 @@ from itertools import product
 from pathlib import Path
 from statistics import median
 
+import advice_reference
 import numpy as np
 from rich.console import Console
 
 from kerasunroll.advice import Advice, Network
 from kerasunroll.advice.advice import advise_network, this_machine
-from kerasunroll.advice.calibration import Group
-from kerasunroll.advice.reference import reference
+from kerasunroll.advice.calibration import GROUPS, ROUNDS, Calibration, Group, examples_of, measure_groups
+from kerasunroll.advice.model import FIGURES, Example, fit_factors
+from kerasunroll.advice.reference import Reference, reference
+from kerasunroll.advice.work import work
 from kerasunroll.cli.console import progress_bar
 from kerasunroll.cli.quantities import parse_seconds
 from kerasunroll.measurement import store
@@ -119,6 +125,53 @@ def measure(folder: Path, deadline: float, tell: Tell) -> list[tuple[Group, list
     return complete
 
 
+Complete = Sequence[tuple[Group, list[Measured]]]
+"""The networks that were measured in all settings."""
+
+
+def learned_without(
+    complete: Complete, folder: Path, machine: Calibration, tell: Tell
+) -> list[tuple[Reference, Calibration]]:
+    """Return, for each network, coefficients that know nothing of it, and the machine's factors beside those.
+
+    What is learned from all networks becomes what the package knows.
+
+    Args:
+        complete: The networks.
+        folder: Path. Where advice_reference.py has put its figures.
+        machine: `Calibration`. What else is known of this machine.
+        tell: Called with the `Progress` of measuring the machine once more.
+    """
+    before, here = advice_reference.measured_networks(folder), [examples(measured) for _, measured in complete]
+    calibrated = [
+        example
+        for group, message in measure_groups(GROUPS, ROUNDS, tell)
+        for example in examples_of(group, message["figures"])
+    ]
+    shipped = advice_reference.learn([*before, *here])
+    advice_reference.ship(shipped)
+
+    def without(fold: int) -> tuple[Reference, Calibration]:
+        others = [network for number, network in enumerate(here) if number % advice_reference.FOLDS != fold]
+        learned = advice_reference.coefficients([*before, *others])
+        factors = fit_factors(calibrated, learned)
+        return shipped.model_copy(update={"coefficients": learned}), machine.model_copy(update={"factors": factors})
+
+    folds = [without(fold) for fold in range(advice_reference.FOLDS)]
+    return [folds[number % advice_reference.FOLDS] for number in range(len(complete))]
+
+
+def examples(measured: Sequence[Measured]) -> list[tuple[str, Example]]:
+    """Return what was measured of a network as something to learn from."""
+    return [
+        (figure, Example(work(Network.of(config.stack, config.batch_size), config.stack.settings), value))
+        for each in measured
+        for config in [each.variant.config]
+        for figure, value in found_figures(each).items()
+        if figure in FIGURES
+    ]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """One network over so many training steps: what was recommended, and what would have been best.
@@ -162,16 +215,23 @@ def outcome(advice: Advice, measured: Sequence[Measured], training_steps: int) -
 def errors(advice: Advice, measured: Sequence[Measured]) -> Iterator[tuple[str, str, float, float]]:
     """Yield setting, figure, prediction and measurement."""
     for each in measured:
-        found = {**(each.timing.figures if each.timing else {}), **(each.memory.figures if each.memory else {})}
+        found = found_figures(each)
         predicted = advice.prediction(each.variant.setting)
-        if "step_seconds" in found:
-            found["ready_seconds"] = total_seconds(each, 0)
         for figure in ("ready_seconds", "step_seconds", *MEMORY):
             if figure in found:
                 yield each.variant.setting, figure, getattr(predicted, figure), found[figure]
 
 
-def report(complete: Sequence[tuple[Group, list[Measured]]], advices: dict[tuple[str, int], Advice]) -> str:
+def found_figures(measured: Measured) -> dict[str, float]:
+    """Return what was measured of a variant, with the time until the first training step."""
+    found = {
+        **(measured.timing.figures if measured.timing else {}),
+        **(measured.memory.figures if measured.memory else {}),
+    }
+    return found | ({"ready_seconds": total_seconds(measured, 0)} if "step_seconds" in found else {})
+
+
+def report(complete: Complete, advices: dict[tuple[str, int], Advice]) -> str:
     """Return what is stated, in Markdown."""
     outcomes = [
         outcome(advices[measured[0].variant.group, steps], measured, steps)
@@ -237,6 +297,7 @@ def main() -> None:
     parser.add_argument("--budget", default="40m", help="time for measuring; default: 40m")
     parser.add_argument("--docs", type=Path, help="a document to write the tables into")
     parser.add_argument("--verbose", action="store_true", help="also every prediction beside its measurement")
+    parser.add_argument("--learn", type=Path, help="where advice_reference.py has put its figures: learn anew from all")
     arguments = parser.parse_args()
     deadline = time.monotonic() + parse_seconds(arguments.budget, "--budget")
     console = Console(width=140)
@@ -244,17 +305,19 @@ def main() -> None:
     with progress_bar(console) as tell:
         machine = this_machine(known, tell=tell)
         complete = measure(arguments.folder, deadline, tell)
-    if not complete:
-        raise SystemExit("Nothing has been measured to the end: give more time with --budget.")
+        if not complete:
+            raise SystemExit("Nothing has been measured to the end: give more time with --budget.")
+        knowledge = [(known, machine)] * len(complete)
+        if arguments.learn:
+            knowledge = learned_without(complete, arguments.learn, machine, tell)
     advices = {
         (measured[0].variant.group, steps): advise_network(
             Network.of(measured[0].variant.config.stack, group.batch_size),
             group.settings,
-            known,
-            machine,
+            *known_of_it,
             training_steps=steps,
         )
-        for (group, measured), steps in product(complete, TRAINING_STEPS)
+        for ((group, measured), known_of_it), steps in product(zip(complete, knowledge, strict=True), TRAINING_STEPS)
     }
     if arguments.verbose:
         for _, measured in complete:

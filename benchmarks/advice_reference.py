@@ -6,7 +6,7 @@ Times come from processes that measure networks group by group, as the calibrati
 fresh process takes, and its memory, from processes of their own, as `kerasunroll measure` has it. What was measured
 stays in the folder: with another --budget it goes on where it was. Then the coefficients are fitted, and ten times
 without a tenth of the networks to see how well they are predicted, and written to kerasunroll/advice/reference.json.
-Run it on a quiet machine, and not on the networks of advice_accuracy.py.
+Run it on a quiet machine. advice_accuracy.py, which measures other networks, learns from what is in the folder too.
 """
 
 import argparse
@@ -46,6 +46,7 @@ MOST_MULTIPLICATIONS = 2e9
 AT_ONCE = 6
 """Groups for each process: the first variant of each says what the first compilation takes."""
 
+FILES = ("times.jsonl", "fresh.jsonl")
 FOLDS = 10
 STEADYINGS = 4
 LEAST = 1e-9
@@ -147,6 +148,18 @@ Measured = list[tuple[str, Example]]
 """The figures of the variants of one network."""
 
 
+def measured_networks(folder: Path) -> list[Measured]:
+    """Return what was measured in a folder, network by network."""
+    lines = [line for name in FILES for line in read(folder / name)]
+    return [examples_of(Group(**each["group"]), each["figures"]) for each in lines]
+
+
+def ship(learned: Reference) -> None:
+    """Have the package know what was learned."""
+    path = Path(kerasunroll.advice.__file__).with_name(FILE)
+    path.write_text(learned.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
 def learn(networks: Sequence[Measured]) -> Reference:
     """Return the coefficients, and how well they predict networks that they were not learned from."""
     folds = [networks[fold::FOLDS] for fold in range(FOLDS)]
@@ -216,21 +229,20 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("logs/advice-reference"), help="where the figures are")
     parser.add_argument("--budget", default="30m", help="time for measuring; default: 30m; 0s to learn only")
     arguments = parser.parse_args()
-    times, fresh = arguments.folder / "times.jsonl", arguments.folder / "fresh.jsonl"
+    times, fresh = (arguments.folder / name for name in FILES)
     if arguments.budget != "0s":
         seconds = parse_seconds(arguments.budget, "--budget")
         with progress_bar(Console()) as tell:
             measure_times(times, time.monotonic() + 0.6 * seconds, tell)
             measure_fresh(fresh, time.monotonic() + 0.4 * seconds, tell)
-    networks = [examples_of(Group(**each["group"]), each["figures"]) for each in (*read(times), *read(fresh))]
+    networks = measured_networks(arguments.folder)
     learned = learn(networks)
     table = Table("figure", "variants", "standard deviation of the error", "between settings")
     for figure in FIGURES:
         count = sum(name == figure for network in networks for name, _ in network)
         table.add_row(figure, str(count), f"{learned.spread[figure]:.0%}", f"{learned.spread_between[figure]:.0%}")
     Console().print(table)
-    path = Path(kerasunroll.advice.__file__).with_name(FILE)
-    path.write_text(learned.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    ship(learned)
 
 
 if __name__ == "__main__":

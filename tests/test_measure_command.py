@@ -15,9 +15,10 @@ import pytest
 
 from kerasunroll.cli import main
 from kerasunroll.errors import RunError
-from kerasunroll.measurement import comparison, store
+from kerasunroll.measurement import store
 from kerasunroll.measurement.comparison import RECORDS
 from kerasunroll.measurement.environment import environment
+from kerasunroll.measurement.execution import local
 from kerasunroll.measurement.records import Outcome, Record
 
 ENVIRONMENT = environment()
@@ -76,8 +77,8 @@ def name(variant) -> str:
 @pytest.fixture
 def stages(monkeypatch):
     made = Stages()
-    monkeypatch.setattr(comparison, "time_group", made.time_group)
-    monkeypatch.setattr(comparison, "count_variants", made.count_variants)
+    monkeypatch.setattr(local, "time_group", made.time_group)
+    monkeypatch.setattr(local, "count_variants", made.count_variants)
     return made
 
 
@@ -178,7 +179,7 @@ def test_a_damaged_record_is_told_and_measured_again(stages, tmp_path, capsys):
 def test_another_machine_does_not_go_on_unless_told_to(stages, tmp_path, capsys, monkeypatch):
     run(*SWEEP, "--budget", "40s", "--logdir", str(tmp_path))
     elsewhere = ENVIRONMENT.model_copy(update={"cpu": "Zuse Z3"})
-    monkeypatch.setattr("kerasunroll.measurement.plan.environment", lambda: elsewhere)
+    monkeypatch.setattr("kerasunroll.measurement.execution.local.environment", lambda: elsewhere)
     resume = ["compare", "--resume", str(tmp_path / "compare")]
     assert run(*resume) == 2
     assert f"- cpu: {ENVIRONMENT.cpu} against Zuse Z3\n" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from kerasunroll import __version__
+from kerasunroll.cli.advise import AdviseOptions, advise
 from kerasunroll.cli.check import CheckOptions, check
 from kerasunroll.cli.compare import CompareOptions, MeasureOptions, compare, measure
 from kerasunroll.cli.console import InterruptedRunError
@@ -52,6 +53,7 @@ add_command(app, compare, CompareOptions)
 add_command(app, measure, MeasureOptions)
 add_command(app, report, ReportOptions)
 add_command(app, train, TrainOptions)
+add_command(app, advise, AdviseOptions)
 add_command(app, check, CheckOptions)
 add_command(app, convert, ConvertOptions)
 add_command(app, draw, DrawOptions)

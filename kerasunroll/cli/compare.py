@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from kerasunroll.cli.console import how_to_go_on, make_console, progress_bar, resumable
+from kerasunroll.cli.executors import executor_for, executor_words
 from kerasunroll.cli.options import SETTING_HELP, Cell, TrainingOptions, as_options, parse_units
 from kerasunroll.cli.quantities import parse_limits, parse_seconds
 from kerasunroll.errors import InputError
@@ -16,6 +18,8 @@ from kerasunroll.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from kerasunroll.measurement.environment import Environment
+    from kerasunroll.measurement.execution.executor import Executor
     from kerasunroll.measurement.findings import Measured
     from kerasunroll.measurement.grid import Grid, ModelGrid
     from kerasunroll.measurement.plan import Plan
@@ -70,7 +74,11 @@ class GridOptions(TrainingOptions):
         Path | None, typer.Option(help="go on in this folder of an earlier run: measure only what is missing")
     ] = None
     mix_environments: Annotated[
-        bool, typer.Option("--mix-environments", help="with --resume: although the machine or the software changed")
+        bool,
+        typer.Option("--mix-environments", help="go on although machine or software changed, or differ between nodes"),
+    ] = False
+    per_node_type: Annotated[
+        bool, typer.Option("--per-node-type", help="with --executor ray: measure everything on each kind of node")
     ] = False
 
 
@@ -90,6 +98,7 @@ class MeasureOptions(GridOptions):
 
 WITH_RESUME: Final = frozenset(
     {"resume", "dry_run", "budget", "time_limit", "memory_limit", "half_width", "max_rounds", "mix_environments"}
+    | {"executor", "address"}
 )
 """The options that go with --resume: what is measured stands in the plan."""
 
@@ -108,6 +117,30 @@ def measure(options: MeasureOptions, given: frozenset[str]) -> None:
 def _run(
     command: str, options: GridOptions, given: frozenset[str], cells: list[Cell], settings: list[str], *, training: bool
 ) -> None:
+    if options.resume:
+        _refuse_other_options(given)
+    per_kind = options.per_node_type or (options.resume is not None and _is_per_kind(options.resume))
+    with executor_for(options, per_kind=per_kind, mix_environments=options.mix_environments) as (executor, kinds):
+        _run_on(executor, kinds, command, options, given, cells, settings, training=training)
+
+
+def _is_per_kind(folder: Path) -> bool:
+    from kerasunroll.measurement.plan import Plan
+
+    return bool(Plan.load(folder).node_kinds)
+
+
+def _run_on(
+    executor: "Executor",
+    kinds: tuple[str, ...],
+    command: str,
+    options: GridOptions,
+    given: frozenset[str],
+    cells: list[Cell],
+    settings: list[str],
+    *,
+    training: bool,
+) -> None:
     from kerasunroll.measurement.comparison import compare as compare_variants
     from kerasunroll.measurement.findings import Findings
     from kerasunroll.measurement.folders import claim
@@ -118,16 +151,16 @@ def _run(
     rules = _rules(options)
     console = make_console()
     if options.resume:
-        _refuse_other_options(given)
         plan = Plan.load(options.resume)
         plan.check_sources()
-        known = _known(console, options.resume, mix_environments=options.mix_environments)
+        known = _known(console, options.resume, executor.environments, mix_environments=options.mix_environments)
     else:
         second: Second = "training" if training else "memory"
         inference = not training if options.inference is None else options.inference
         model = options.saved_model(given)
         grid = _grid(options, cells, settings) if model is None else _model_grid(options, model, settings)
-        plan, known = Plan.of_grid(grid, options.for_config(), second, inference=inference), []
+        plan = Plan.of_grid(grid, options.for_config(), second, inference=inference, node_kinds=kinds)
+        known = []
     rules = replace(rules, inference=plan.inference)
     if plan.model:
         console.print(plan.model.describe())
@@ -135,11 +168,12 @@ def _run(
         console.print(source.description)
     pieces = outstanding(plan.works(Path()), plan.second, Findings(known))
     if options.dry_run:
-        console.print(plan_table(pieces, rules, plan.second))
+        console.print(plan_table(pieces, rules, plan.second, executor.places))
         return
-    console.print(plan_line(pieces, rules))
+    console.print(plan_line(pieces, rules, executor.places))
     folder = options.resume or claim(options.logdir / command)
-    with resumable(command, folder):
+    go_on = how_to_go_on(command, folder, executor_words(options))
+    with resumable(go_on):
         plan.save(folder)
         with progress_bar(console) as tell:
             measured = compare_variants(
@@ -150,9 +184,10 @@ def _run(
                 second=plan.second,
                 known=known,
                 on_timed=lambda group: _print_news(console, group),
+                executor=executor,
             )
         _report(console, measured, folder, plan, options.half_width)
-    _end(console, measured, plan.second, how_to_go_on(command, folder))
+    _end(console, measured, plan.second, go_on)
 
 
 def _rules(options: GridOptions) -> "Rules":
@@ -203,10 +238,12 @@ def _refuse_other_options(given: frozenset[str]) -> None:
         )
 
 
-def _known(console: "Console", folder: Path, *, mix_environments: bool) -> "list[Record]":
+def _known(
+    console: "Console", folder: Path, environments: "Sequence[Environment]", *, mix_environments: bool
+) -> "list[Record]":
     from kerasunroll.measurement.plan import earlier_records
 
-    contents = earlier_records(folder, mix_environments=mix_environments)
+    contents = earlier_records(folder, mix_environments=mix_environments, environments=environments)
     for damaged in contents.damaged:
         console.print(f"Set aside: '{damaged.path}': {damaged.reason}. It is measured again.", style="red")
     return list(contents.records)
@@ -229,6 +266,7 @@ def _report(console: "Console", measured: "list[Measured]", folder: Path, plan: 
     from kerasunroll.report.rows import comparison_rows
     from kerasunroll.report.run import planned_training_steps
     from kerasunroll.report.table import comparison_tables
+    from kerasunroll.report.tensorboard import write_tensorboard
     from kerasunroll.report.verdict import verdicts
     from kerasunroll.report.verdict_text import verdict_text
 
@@ -246,10 +284,12 @@ def _report(console: "Console", measured: "list[Measured]", folder: Path, plan: 
         for problem in row.problems:
             console.print(f"{row.group} {row.setting}: {problem}", style="red")
     written = [write_results(rows, measured, folder, found), write_records(measured, folder)]
-    for path in [*written, *write_growth_pictures(sweeps, folder), *write_gradient_pictures(measured, folder)]:
+    written += [*write_growth_pictures(sweeps, folder), *write_gradient_pictures(measured, folder)]
+    with progress_bar(console) as tell:
+        write_tensorboard(rows, measured, found, folder, tell)
+    for path in written:
         console.print(str(path))
-    if plan.second == "training":
-        console.print(f"To look inside: tensorboard --logdir {folder}")
+    console.print(f"To look inside: tensorboard --logdir {folder}")
 
 
 def _end(console: "Console", measured: "list[Measured]", second: "Second", go_on: str) -> None:

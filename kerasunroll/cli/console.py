@@ -1,7 +1,7 @@
 """What the commands show: text, a progress bar, and how to go on after an interruption."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,14 +38,16 @@ def progress_bar(console: "Console") -> Iterator["Tell"]:
 
 
 @contextmanager
-def resumable(command: str, folder: Path) -> Iterator[None]:
+def resumable(go_on: str) -> Iterator[None]:
     """Say how to go on when what is in the block is interrupted, or cannot write what it measured.
+
+    Args:
+        go_on: String. What `how_to_go_on` returned.
 
     Raises:
         InterruptedRunError: After Ctrl-C.
         RunError: Where the block raised one.
     """
-    go_on = how_to_go_on(command, folder)
     try:
         yield
     except KeyboardInterrupt:
@@ -67,6 +69,6 @@ def interruptible(folder: Path) -> Iterator[None]:
         raise InterruptedRunError(f"Interrupted. What was logged so far is in {folder}") from None
 
 
-def how_to_go_on(command: str, folder: Path) -> str:
-    """Return the command line that measures what is still missing in a folder."""
-    return f"kerasunroll {command} --resume {shlex.quote(str(folder))}"
+def how_to_go_on(command: str, folder: Path, options: Sequence[str] = ()) -> str:
+    """Return the command line that measures what is still missing in a folder, with some options."""
+    return shlex.join(["kerasunroll", command, "--resume", str(folder), *options])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
+from kerasunroll.cli.devices import parse_devices
 from kerasunroll.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,6 +33,13 @@ class Cell(StrEnum):
     SIMPLE_RNN = "simple_rnn"
 
 
+class Where(StrEnum):
+    """Who does the measuring."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
     """What is trained on what: options that are the same for all variants."""
@@ -52,13 +60,27 @@ class TrainingOptions:
     learning_rate: Annotated[float, typer.Option(help="learning rate")] = 0.001
     clipnorm: Annotated[float, typer.Option(help="norm to clip each weight's gradient to; 0 for none")] = 1.0
     seed: Annotated[int, typer.Option(help="fixes weights, batches and dropout")] = 0
+    distribute: Annotated[
+        str | None,
+        typer.Option(help="spread each batch over this number of devices, or all: GPUs, without one logical CPUs"),
+    ] = None
     logdir: Annotated[Path, typer.Option(help="where results and TensorBoard's runs go")] = Path("logs")
+    executor: Annotated[Where, typer.Option(help="measure on this machine, or on the nodes of a Ray cluster")] = (
+        Where.LOCAL
+    )
+    address: Annotated[
+        str | None, typer.Option(help="with --executor ray: host:port of the cluster's head, by default this machine's")
+    ] = None
 
     def for_config(self) -> dict[str, Any]:
         """Return the arguments of `TrainingConfig.for_source`, or `for_model`, that are the same for all variants."""
         passed_on = ["source", "examples", "epochs", "optimizer", "learning_rate", "seed"]
         passed_on += [] if self.model else ["bidirectional", "dropout"]
-        return {name: getattr(self, name) for name in passed_on} | {"clipnorm": self.clipnorm or None}
+        devices = None if self.distribute is None else parse_devices(self.distribute)
+        return {name: getattr(self, name) for name in passed_on} | {
+            "clipnorm": self.clipnorm or None,
+            "distribute": devices,
+        }
 
     def saved_model(self, given: frozenset[str]) -> "SavedModel | None":
         """Return what `--model` names, or `None` where it was not given.

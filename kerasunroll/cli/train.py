@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kerasunroll.cli.console import interruptible, make_console, progress_bar
+from kerasunroll.cli.executors import executor_for
 from kerasunroll.cli.options import SETTING_HELP, Cell, TrainingOptions, parse_units
 from kerasunroll.errors import RunError
 from kerasunroll.settings import parse_settings
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from kerasunroll.data import Source
+    from kerasunroll.measurement.execution.executor import Executor
+    from kerasunroll.measurement.progress import Tell
     from kerasunroll.measurement.records import Record
+    from kerasunroll.measurement.rules import Rules
+    from kerasunroll.measurement.variant import Variant
     from kerasunroll.models import SavedModel
     from kerasunroll.training.config import TrainingConfig
 
@@ -39,9 +44,8 @@ def train(options: TrainOptions, given: frozenset[str]) -> None:
     from kerasunroll.data import open_source
     from kerasunroll.measurement.folders import claim
     from kerasunroll.measurement.processes import Limits
-    from kerasunroll.measurement.progress import Tally
     from kerasunroll.measurement.rules import Rules
-    from kerasunroll.measurement.training_stage import RUN_FILE, train_variants
+    from kerasunroll.measurement.training_stage import RUN_FILE
     from kerasunroll.measurement.variant import Variant, group_name
     from kerasunroll.training.config import MODEL_FILE
 
@@ -53,11 +57,26 @@ def train(options: TrainOptions, given: frozenset[str]) -> None:
     if model:
         console.print(model.describe())
     console.print(source.describe())
-    folder = claim(options.logdir / group_name(config) / config.setting)
-    rules = Rules(Limits(seconds=options.time_limit))
-    with interruptible(folder), progress_bar(console) as tell:
-        (record,) = train_variants([Variant(config, folder)], {}, rules, Tally(1, tell), jobs=1)
+    with executor_for(options) as (executor, _):
+        folder = claim(options.logdir / group_name(config) / config.setting)
+        rules = Rules(Limits(seconds=options.time_limit))
+        with interruptible(folder), progress_bar(console) as tell:
+            record = _trained(Variant(config, folder), len(source.x_train), rules, executor, tell)
     _report(console, record, folder / MODEL_FILE, folder / RUN_FILE)
+
+
+def _trained(variant: "Variant", sequences: int, rules: "Rules", executor: "Executor", tell: "Tell") -> "Record":
+    from kerasunroll.measurement.estimate import estimate
+    from kerasunroll.measurement.execution.executor import Order
+    from kerasunroll.measurement.findings import Findings
+    from kerasunroll.measurement.work import Work, outstanding
+
+    findings = Findings()
+    pieces = outstanding([Work(variant, estimate(variant.config, sequences))], "training", findings, timed=False)
+    executor.run(Order(pieces, "training", rules, findings, keep=findings.add, tell=tell, timed=False))
+    record = findings.of(variant, "training")
+    assert record is not None  # noqa: S101 - without a deadline, everything ends with a record
+    return record
 
 
 def _config(

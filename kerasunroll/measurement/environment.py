@@ -31,13 +31,16 @@ PRIVATE = re.compile(r"TF_(VAR|TOKEN|CLI)_.*|.*(TOKEN|SECRET|PASSWORD|CREDENTIAL
 
 HARMLESS = re.compile(
     r"TF_CPP_.*LOG.*|TF_CPP_VMODULE|TF_CPU_ALLOCATOR_USE_BFC|KERAS_HOME|CUDA_CACHE_\w+"
-    r"|KMP_WARNINGS|KMP_DUPLICATE_LIB_OK|KMP_INIT_AT_FORK"
+    r"|KMP_WARNINGS|KMP_DUPLICATE_LIB_OK|KMP_INIT_AT_FORK|TF2_BEHAVIOR"
 )
 """Recorded, but no reason to call two environments different.
 
-`TF_CPU_ALLOCATOR_USE_BFC` is set where tensor bytes are counted; times are never taken in that pass. The last two are
-set by scikit-learn when it is imported, which happens for some data sources only.
+`TF_CPU_ALLOCATOR_USE_BFC` is set where tensor bytes are counted; times are never taken in that pass. The two before
+the last are set by scikit-learn when it is imported, which happens for some data sources only; the last one by
+TensorFlow, which the process that looks may have imported or not (and Keras 3 does not run without it).
 """
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 CPU_QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")
 
@@ -119,6 +122,8 @@ def differences(a: Environment, b: Environment) -> list[str]:
 
 def _comparable_facts(facts: Environment) -> dict[str, Any]:
     flags = {name: value for name, value in facts.flags.items() if not HARMLESS.fullmatch(name)}
+    if VISIBLE in flags:
+        flags[VISIBLE] = _by_name(flags[VISIBLE], facts.gpus)
     return {
         "cpu": facts.cpu,
         "physical cores": facts.physical_cores,
@@ -132,6 +137,12 @@ def _comparable_facts(facts: Environment) -> dict[str, Any]:
         **facts.versions,
         **flags,
     }
+
+
+def _by_name(devices: str, gpus: tuple[str, ...]) -> str:
+    """Return visible devices by what they are: which one of several equal GPUs it was makes no difference."""
+    numbers = [int(number) if number.strip().isdigit() else len(gpus) for number in devices.split(",")]
+    return ", ".join(gpus[number] for number in numbers) if max(numbers) < len(gpus) else devices
 
 
 def _cpu() -> str:

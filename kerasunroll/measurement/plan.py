@@ -1,6 +1,7 @@
 """The plan of a comparison: what is to be measured. It lies in the folder, so that an interrupted run can go on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -11,7 +12,7 @@ from kerasunroll.data import Source, open_source
 from kerasunroll.errors import InputError
 from kerasunroll.measurement import store
 from kerasunroll.measurement.comparison import RECORDS
-from kerasunroll.measurement.environment import differences, environment
+from kerasunroll.measurement.environment import Environment, differences, environment
 from kerasunroll.measurement.estimate import estimate
 from kerasunroll.measurement.files import write_whole
 from kerasunroll.measurement.frozen import Frozen
@@ -51,6 +52,8 @@ class Plan(BaseModel):
             counted only.
         sources: Mapping from the length of sequences that was asked for to `SourceFacts`.
         inference: Boolean. Whether the forward pass and `predict` are timed too. Defaults to `True`.
+        node_kinds: Tuple of strings. Every group is measured on each of these kinds of nodes. Defaults to `()`: once,
+            wherever.
         kerasunroll_version: String. Defaults to this version.
         schema_version: Integer. Always 1.
     """
@@ -62,11 +65,18 @@ class Plan(BaseModel):
     second: Second
     sources: Frozen[SourceFacts]
     inference: bool = True
+    node_kinds: tuple[str, ...] = ()
     kerasunroll_version: str = __version__
 
     @classmethod
     def of_grid(
-        cls, grid: Grid | ModelGrid, options: Mapping[str, Any], second: Second, *, inference: bool = True
+        cls,
+        grid: Grid | ModelGrid,
+        options: Mapping[str, Any],
+        second: Second,
+        *,
+        inference: bool = True,
+        node_kinds: Sequence[str] = (),
     ) -> "Plan":
         """Return the plan of a grid.
 
@@ -75,6 +85,7 @@ class Plan(BaseModel):
             options: Arguments of `TrainingConfig.for_source` or `for_model`, the same for all variants.
             second: What follows the timing.
             inference: Boolean. Whether to time the forward pass and `predict` too. Defaults to `True`.
+            node_kinds: Strings. The kinds of nodes to measure each group on. Defaults to none: once, wherever.
 
         Raises:
             InputError: If a value, or a combination, cannot be used.
@@ -88,7 +99,9 @@ class Plan(BaseModel):
             return source
 
         configs = grid.configs(opened, options)
-        return cls(configs=tuple(configs), second=second, sources=sources, inference=inference)
+        return cls(
+            configs=tuple(configs), second=second, sources=sources, inference=inference, node_kinds=tuple(node_kinds)
+        )
 
     @property
     def model(self) -> SavedModel | None:
@@ -98,12 +111,16 @@ class Plan(BaseModel):
 
     def works(self, folder: Path) -> list[Work]:
         """Return the variants with their estimates; results go to `<folder>/<group>/<setting>`."""
+        kinds: tuple[str | None, ...] = self.node_kinds or (None,)
         return [
             Work(
-                Variant(config, folder / group_name(config) / config.setting),
+                Variant(config, folder / group_name(config, kind) / config.setting, kind),
                 estimate(config, self.sources[str(config.timesteps)].training_sequences, inference=self.inference),
             )
-            for config in self.configs
+            for _, group in groupby(self.configs, key=group_name)
+            for members in [list(group)]
+            for kind in kinds
+            for config in members
         ]
 
     def check_sources(self) -> None:
@@ -155,19 +172,25 @@ class Plan(BaseModel):
             ) from None
 
 
-def earlier_records(folder: Path, *, mix_environments: bool = False) -> store.Contents:
+def earlier_records(
+    folder: Path, *, mix_environments: bool = False, environments: Sequence[Environment] | None = None
+) -> store.Contents:
     """Return what an earlier run has measured in a folder; files that are damaged are set aside.
 
     Args:
         folder: Path. The folder of the run.
         mix_environments: Boolean. Accept records of a machine or software that is not today's. Defaults to `False`.
+        environments: What will be measured with; every record must come from one of these. Defaults to this machine's.
 
     Raises:
         InputError: If a record was taken in another environment; the message lists the facts that differ.
     """
     contents = store.load(folder / RECORDS)
-    here = environment()
-    facts = {fact: None for record in contents.records for fact in differences(record.environment, here)}
+    here = [environment()] if environments is None else environments
+    facts: dict[str, None] = {}
+    for record in contents.records:
+        closest: list[str] = min((differences(record.environment, each) for each in here), key=len)
+        facts |= dict.fromkeys(closest)
     if facts and not mix_environments:
         raise InputError(
             f"'{folder}' was measured in another environment, so that new figures would not compare with its own:\n"

@@ -13,6 +13,7 @@ History of the schema:
 |---|---|
 | 1 | the first |
 | 2 | `session`, `stopped_by` and `operations` are new, and the outcome `diverged` |
+| 3 | `node` and `started` are new |
 """
 
 import hashlib
@@ -29,12 +30,16 @@ from kerasunroll import __version__
 from kerasunroll.errors import InputError
 from kerasunroll.measurement.environment import Environment
 from kerasunroll.measurement.frozen import Frozen, thaw
+from kerasunroll.measurement.node import Node
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
-UPGRADES: Final[Mapping[int, Upgrade]] = {1: lambda data: data | {"schema_version": 2}}
+UPGRADES: Final[Mapping[int, Upgrade]] = {
+    1: lambda data: data | {"schema_version": 2},
+    2: lambda data: data | {"schema_version": 3},
+}
 """For each older schema version, the function that turns a record's data into the next version's."""
 
 
@@ -71,8 +76,10 @@ class Record(BaseModel):
         session: String or `None`. Equal for records whose rounds were taken in turns: only their rounds pair.
         stopped_by: `"width"`, `"rounds"`, `"budget"` or `None`. What ended the rounds: intervals that were narrow
             enough, the greatest number of rounds, or the time that was allowed.
-        environment: `Environment`. Where it was measured.
-        created: Datetime. When, in UTC. Defaults to now.
+        environment: `Environment`. What it was measured with.
+        node: `Node` or `None`. Where it was measured; `None` in records that are older than this.
+        started: Datetime or `None`. When measuring began, in UTC, by the clock of the node.
+        created: Datetime. When it ended, likewise. Defaults to now.
         kerasunroll_version: String. Defaults to this version.
         schema_version: Integer. Always this module's.
 
@@ -82,7 +89,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     configuration: Frozen[JsonValue]
     variant: Annotated[str, StringConstraints(min_length=1)]
     outcome: Outcome
@@ -95,6 +102,8 @@ class Record(BaseModel):
     session: str | None = None
     stopped_by: Stopped | None = None
     environment: Environment
+    node: Node | None = None
+    started: AwareDatetime | None = None
     created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     kerasunroll_version: str = __version__
 

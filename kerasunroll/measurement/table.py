@@ -44,8 +44,8 @@ def to_dataframe(records: Iterable[Record]) -> "pd.DataFrame":
     """Return one row per record: what it is, how it ended, its figures, operations, configuration and environment.
 
     Figures keep their names; columns of the operations begin with `operations.`, those of the configuration with
-    `configuration.`, those of the environment with `environment.`. What a record does not have is missing in its row.
-    Samples are left out.
+    `configuration.`, those of the environment with `environment.`, those of the node with `node.`. What a record does
+    not have is missing in its row. Samples are left out.
     """
     import pandas as pd
 
@@ -82,7 +82,9 @@ def _row(record: Record) -> dict[str, Any]:
         **_prefixed("operations", record.operations),
         **_prefixed("configuration", record.configuration),
         **_prefixed("environment", record.environment.model_dump()),
+        **_prefixed("node", record.node.model_dump() if record.node else {}),
         "key": record.key,
+        "started": record.started,
         "created": record.created,
         "kerasunroll_version": record.kerasunroll_version,
     }

@@ -53,7 +53,7 @@ class Timing:
         graph_def = self._watch.graph.as_graph_def()
         census = graph_census(graph_def)
         self.path, self.operations = execution_path(graph_def, self._model), census.by_op
-        self._batches = iter(self._batch.repeat())
+        self._batches = self._distributed(self._batch.repeat())
         return {
             "build_seconds": self._build_seconds,
             "trace_seconds": first.trace_seconds,
@@ -72,7 +72,11 @@ class Timing:
         It is the function of Keras's own `predict`, so that it is compiled as the model is.
         """
         x = next(iter(self._batch))[0]
-        self._inputs = {"forward": repeat((x,)), "predict": iter(tf.data.Dataset.from_tensors((x,)).repeat())}
+        inputs = tf.data.Dataset.from_tensors((x,))
+        self._inputs = {
+            "forward": repeat(next(self._distributed(inputs))),
+            "predict": self._distributed(inputs.repeat()),
+        }
         with _seen_predict_step(self._model) as graphs:
             self._model.make_predict_function()
             self._infer("forward")
@@ -95,6 +99,10 @@ class Timing:
             count: Integer.
         """
         return [_timed(lambda: self._infer(what)) for _ in range(count)]
+
+    def _distributed(self, batches: Any) -> Iterator[Any]:
+        """Return an iterator over batches that the model's own functions take."""
+        return iter(self._model.distribute_strategy.experimental_distribute_dataset(batches))
 
     def _infer(self, what: str) -> None:
         outputs = self._model.predict_function([next(self._inputs[what])])

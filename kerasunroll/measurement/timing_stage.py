@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from statistics import median
 from typing import Any, Final
 
@@ -121,6 +122,7 @@ class _Group:
     tally: Tally
     rng: random.Random
     session: str = field(default_factory=lambda: secrets.token_hex(6))
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
     stopped_by: Stopped | None = None
 
     def measure(self, alive: ExitStack) -> None:
@@ -164,7 +166,7 @@ class _Group:
 
         timed.worker = alive.enter_context(
             Worker(
-                variant.config.model_dump(mode="json"),
+                variant.job,
                 module="kerasunroll.measurement.timing_worker",
                 log_path=log,
                 limits=self.rules.limits,
@@ -283,6 +285,8 @@ class _Group:
             session=self.session,
             stopped_by=None if timed.error else self.stopped_by,
             environment=environment(),
+            node=timed.variant.node,
+            started=self.started,
         )
 
 

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from kerasunroll.measurement.causes import describe_divergence
 from kerasunroll.measurement.environment import environment
 from kerasunroll.measurement.files import write_whole
+from kerasunroll.measurement.memory_stage import peak_figures
 from kerasunroll.measurement.parallel import Ending, Workers, side_by_side
 from kerasunroll.measurement.progress import Tally
 from kerasunroll.measurement.records import Outcome, Record
@@ -49,7 +51,9 @@ def train_variants(
     workers = Workers(rules)
 
     def train(variant: Variant) -> Record:
-        record = _record(variant, _train(variant, timings.get(variant.folder), tally, workers))
+        started = datetime.now(UTC)
+        _remove_earlier_curves(variant.folder)
+        record = _record(variant, started, _train(variant, timings.get(variant.folder), tally, workers))
         write_whole(variant.folder / RUN_FILE, record.model_dump_json(indent=1) + "\n")
         keep(record)
         return record
@@ -57,9 +61,15 @@ def train_variants(
     return side_by_side(variants, train, workers, jobs)
 
 
+def _remove_earlier_curves(folder: Path) -> None:
+    """Remove the event files of a training that was interrupted: TensorBoard would show two curves as one."""
+    for file in folder.glob("*/events.out.tfevents.*"):
+        file.unlink(missing_ok=True)
+
+
 def _train(variant: Variant, timing: Record | None, tally: Tally, workers: Workers) -> Ending:
     job = {
-        "config": variant.config.model_dump(mode="json"),
+        "config": variant.job,
         "folder": str(variant.folder),
         "figures": None if timing is None else _logged(timing),
     }
@@ -77,7 +87,7 @@ def _train(variant: Variant, timing: Record | None, tally: Tally, workers: Worke
     )
 
 
-def _record(variant: Variant, ending: Ending) -> Record:
+def _record(variant: Variant, started: datetime, ending: Ending) -> Record:
     history = ending.result.get("history", {})
     outcome, cause, phase = Outcome.DONE, None, None
     if ending.error:
@@ -93,6 +103,8 @@ def _record(variant: Variant, ending: Ending) -> Record:
         figures=_figures(ending.result) if ending.result else {},
         samples={name: [values] for name, values in history.items()},
         environment=environment(),
+        node=variant.node,
+        started=started,
     )
 
 
@@ -114,4 +126,5 @@ def _figures(result: Mapping[str, Any]) -> dict[str, float]:
     if result["tensor_peak_bytes"] is not None:
         peak, alive = result["tensor_peak_bytes"], result["tensor_alive_bytes"]
         figures |= {"tensor_peak_bytes": peak, "tensor_alive_bytes": alive, "tensor_added_bytes": peak - alive}
+    figures |= peak_figures(result.get("device_peak_bytes", {}))
     return figures

@@ -59,24 +59,25 @@ class Piece:
         return self.timing_seconds + self.second_seconds
 
 
-def outstanding(works: Iterable[Work], second: Second, findings: Findings) -> list[Piece]:
+def outstanding(works: Iterable[Work], second: Second, findings: Findings, *, timed: bool = True) -> list[Piece]:
     """Return what is still to be done for each group, those included for which nothing is.
 
     Args:
         works: The variants, those of one group in a row.
         second: What follows the timing.
         findings: What is known already.
+        timed: Boolean. Whether the variants are to be timed at all. Defaults to `True`.
     """
     pieces = []
     for _, group in groupby(works, key=lambda work: work.variant.group):
         members = list(group)
-        timed = timed_together([findings.of(work.variant, "timing") for work in members])
+        done = not timed or timed_together([findings.of(work.variant, "timing") for work in members])
         missing = [work for work in members if not is_finished(findings.of(work.variant, second))]
         pieces.append(
             Piece(
                 works=members,
-                timing_seconds=0.0 if timed else sum(work.estimate.timing for work in members),
-                round_seconds=0.0 if timed else sum(work.estimate.rounds for work in members),
+                timing_seconds=0.0 if done else sum(work.estimate.timing for work in members),
+                round_seconds=0.0 if done else sum(work.estimate.rounds for work in members),
                 second=missing,
                 second_seconds=sum(work.seconds(second) for work in missing) / JOBS,
             )

@@ -154,7 +154,7 @@ def break_even(a: Cost, b: Cost) -> Interval | None:
         b: `Cost` of the other.
 
     Returns:
-        `Interval` in training steps, 0 where a is ahead from the start; `None` for never: a is not faster, or not by
+        `Interval` in training steps, 0 where a is ahead from the start; `None` for never, as a is not faster, or not by
         more than can be measured, or was not measured.
 
     Example:

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from kerasunroll.measurement.growth import Growth, growth_exponent
 from kerasunroll.report.rows import Row
-from kerasunroll.training.config import TrainingConfig
 
 FEWEST_TIMESTEPS: Final = 3
 """Through two points goes every power law: with fewer than three different T nothing is fitted."""
@@ -103,7 +102,7 @@ def find_sweeps(rows: Sequence[Row]) -> list[Sweep]:
     alike: dict[str, list[Row]] = {}
     for row in rows:
         if row.config.stack.timesteps is not None:
-            alike.setdefault(_all_but_timesteps(row.config), []).append(row)
+            alike.setdefault(_all_but_timesteps(row), []).append(row)
     sweeps = [_sweep(members) for members in alike.values()]
     return [sweep for sweep in sweeps if len(sweep.timesteps) >= FEWEST_TIMESTEPS and sweep.curves]
 
@@ -159,8 +158,8 @@ def _timesteps(row: Row) -> int:
     return row.config.stack.timesteps
 
 
-def _all_but_timesteps(config: TrainingConfig) -> str:
-    settings = config.model_dump(mode="json")
+def _all_but_timesteps(row: Row) -> str:
+    settings = row.config.model_dump(mode="json") | {"node_kind": row.node_kind}
     del settings["timesteps"], settings["stack"]["unroll"], settings["stack"]["name"]
     settings["stack"]["input_shape"] = settings["stack"]["input_shape"][1:]
     return json.dumps(settings, sort_keys=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from kerasunroll.measurement.findings import Measured
 from kerasunroll.measurement.instabilities import Instability, instabilities
+from kerasunroll.measurement.node import Node
 from kerasunroll.measurement.records import Outcome, Record, Stopped
 from kerasunroll.measurement.stats import TARGET_HALF_WIDTH, Comparison, compare_rounds
 from kerasunroll.measurement.table import comparable
@@ -42,6 +43,8 @@ class Row:
         rounds: Integer. How many rounds were timed.
         stopped_by: `"width"`, `"rounds"`, `"budget"` or `None`. What ended the rounds; see `Record`.
         half_width: Float. How narrow the intervals were to become, in logarithms.
+        node_kind: String or `None`. The kind of node that it was to be measured on, where the kinds are compared.
+        nodes: Tuple of `Node`. Where its records come from, as far as they tell.
     """
 
     config: TrainingConfig
@@ -58,6 +61,8 @@ class Row:
     rounds: int
     stopped_by: Stopped | None
     half_width: float
+    node_kind: str | None = None
+    nodes: tuple[Node, ...] = ()
 
     @property
     def against_loop(self) -> Comparison | None:
@@ -90,6 +95,8 @@ class Row:
             "marks": [{"figure": figure} | asdict(mark) for figure, marks in self.marks.items() for mark in marks],
             "rounds": self.rounds,
             "stopped_by": self.stopped_by,
+            "node_kind": self.node_kind,
+            "nodes": [node.model_dump(mode="json") for node in self.nodes],
             "operations": self.operations,
             "configuration": self.config.model_dump(mode="json"),
         }
@@ -144,6 +151,8 @@ def _row(measured: Measured, baseline: Measured, half_width: float) -> Row:
         rounds=len(_rounds(timing, STEP)),
         stopped_by=timing.stopped_by if timing else None,
         half_width=half_width,
+        node_kind=measured.variant.node_kind,
+        nodes=tuple(dict.fromkeys(record.node for record in measured.records if record.node)),
     )
 
 

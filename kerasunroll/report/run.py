@@ -85,7 +85,8 @@ def planned_training_steps(plan: Plan) -> Mapping[str, int]:
         plan: `Plan`.
     """
     return {
-        group_name(config): config.epochs
+        group_name(config, kind): config.epochs
         * (plan.sources[str(config.timesteps)].training_sequences // config.batch_size)
         for config in plan.configs
+        for kind in plan.node_kinds or (None,)
     }

@@ -164,7 +164,8 @@ def _group(rows: Sequence[Row]) -> list[RenderableType]:
     sections = [_top(rows), *(_section(section, rows, numbers) for section in SECTIONS)]
     sections[-1] += [_line(figure.replace("_", " "), figure, _BY_UNIT[unit(figure)], rows) for figure in _unknown(rows)]
     table = SplitTable(rows[0].group, [row.setting for row in rows], sections)
-    return [table, *(Text(note) for note in (*_endings(rows), *_not_compared(rows), *_reasons(rows, numbers)))]
+    notes = (*_endings(rows), *_not_compared(rows), *_reasons(rows, numbers), *_nodes(rows))
+    return [table, *(Text(note) for note in notes)]
 
 
 def _top(rows: Sequence[Row]) -> list[Line]:
@@ -262,3 +263,14 @@ def _not_compared(rows: Sequence[Row]) -> Iterator[str]:
             f"Not compared with {baseline.setting}: {', '.join(alone)}. They were not timed in turns with it, and "
             "this machine's speed may have changed in between. Measure them in one go."
         )
+
+
+def _nodes(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield where a cluster has measured a group, and what came in between."""
+    nodes = dict.fromkeys(node for row in rows for node in row.nodes if node.id or node.earlier)
+    for node in nodes:
+        attempt = f", at attempt {node.attempt}" if node.earlier else ""
+        if node.id:
+            yield f"Measured on node {node}, {node.kind}{attempt}."
+        for number, earlier in enumerate(node.earlier, start=1):
+            yield f"Attempt {number} came to nothing on {earlier}."

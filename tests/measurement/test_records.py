@@ -103,7 +103,7 @@ def test_key_is_the_same_on_every_machine_and_day():
         ({"variant": ""}, "String should have at least 1 character"),
         ({"created": datetime(2026, 1, 1)}, "Input should have timezone info"),
         ({"colour": "red"}, "Extra inputs are not permitted"),
-        ({"schema_version": 1}, "Input should be 2"),
+        ({"schema_version": 1}, "Input should be 3"),
         ({"stopped_by": "boredom"}, "Input should be 'width', 'rounds' or 'budget'"),
     ],
 )
@@ -157,8 +157,9 @@ class TestUpgrade:
 def test_a_record_of_the_first_schema_can_still_be_read():
     """As version 1 wrote it: nobody had taken turns yet, and operations were not counted by type."""
     old = json.loads(record(figures={"step_seconds": 0.02}).model_dump_json()) | {"schema_version": 1}
-    for new in ("session", "stopped_by", "operations"):
+    for new in ("session", "stopped_by", "operations", "node", "started"):
         del old[new]
     read = Record.model_validate(upgrade(old))
     assert read.figures["step_seconds"] == 0.02
     assert (read.session, read.stopped_by, dict(read.operations)) == (None, None, {})
+    assert (read.node, read.started) == (None, None)

@@ -106,6 +106,20 @@ def run_file(variant: Variant) -> Path:
     return variant.folder / "run.json"
 
 
+def test_curves_of_an_interrupted_training_are_not_mixed_with_new_ones(train_them, variants):
+    torn = variants[0].folder / "train" / "events.out.tfevents.1.host.2.0.v2"
+    torn.parent.mkdir(parents=True)
+    torn.write_bytes(b"half an event")
+    seen = []
+
+    def looks(worker):
+        seen.append(torn.exists())
+        yield result()
+
+    train_them(looks)
+    assert seen == [False]
+
+
 def test_a_record_holds_the_last_of_each_metric_and_all_epochs(train_them, variants):
     (record,), kept = train_them(trains)
     assert record.outcome is Outcome.DONE

@@ -1,0 +1,1 @@
+"""Who does the measuring: this machine, or the nodes of a cluster."""
