@@ -253,7 +253,8 @@ class _Recurrence:
 
         if mask is not None:
             mask = mask[..., None]
-        outputs, *last = run(x, states, weights)
+        # Stateful layers hand over their variables, which are assigned anew before the way back reads the states.
+        outputs, *last = run(x, tuple(map(tf.convert_to_tensor, states)), weights)
         return outputs, tuple(last)
 
     def _halves(self, tensors: Any) -> list[Any]:
