@@ -72,7 +72,7 @@ def test_the_first_training_step_of_each_epoch(tmp_path):
     assert list(callback.history[0].training_steps) == [1, 4, 7]
 
 
-@pytest.mark.parametrize("update_freq", [1, 4])
+@pytest.mark.parametrize("update_freq", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_training_is_not_changed(tmp_path, update_freq):
     plain, logged = compiled(stack()), compiled(stack())
     fit(plain, [])

@@ -145,7 +145,7 @@ def test_the_loss_scale_is_taken_out():
     np.testing.assert_allclose(norms["mixed_float16"], norms["float32"], rtol=0.1)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_model_is_left_as_it_was(jit_compile):
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
