@@ -24,7 +24,12 @@ def test_every_script_is_run_here_and_is_short():
         assert len(path.read_text().splitlines()) < 60
 
 
-@pytest.mark.parametrize("script", RUNS)
+SLOW = {"gradient_pictures.py"}
+
+
+@pytest.mark.parametrize(
+    "script", [pytest.param(each, marks=pytest.mark.slow if each in SLOW else ()) for each in RUNS]
+)
 def test_script(tmp_path, script):
     text = tmp_path / "some.txt"
     text.write_text(TEXT)

@@ -48,7 +48,7 @@ def train_step_with_sink(model, jit_compile):
     [
         pytest.param(False, False, id="loop"),
         pytest.param(False, True, id="loop-xla", marks=pytest.mark.slow),
-        pytest.param(True, False, id="full"),
+        pytest.param(True, False, id="full", marks=pytest.mark.slow),
     ],
 )
 def test_what_sinks_in_a_training_step_is_the_gradient_and_the_step_is_the_same(unroll, jit_compile):

@@ -29,9 +29,12 @@ def trained(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def float64():
+    # The policy too: once a test has set one, it follows floatx no more.
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     yield
     keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
 
 
 def kept(folder: Path, what: str) -> list[np.ndarray]:
