@@ -1,6 +1,7 @@
 """What a picture is made of: boxes, circles, paths and labels with their coordinates. x to the right, y downwards."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Self, TypeAlias
@@ -40,7 +41,7 @@ NOTHING: Final = Mark()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class Shape(ABC):
     """One thing in a picture.
 
     Args:
@@ -50,13 +51,13 @@ class Shape:
     mark: Mark = NOTHING
 
     @property
+    @abstractmethod
     def bounds(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom."""
-        raise NotImplementedError
 
+    @abstractmethod
     def moved(self, dx: float, dy: float) -> Self:
         """Return the same at another place."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
