@@ -44,7 +44,7 @@ CACHED_WEIGHTS: Final = 2**17
 
 CHUNKS: Final = 4
 CHUNK_VALUES: Final = 2**20
-"""How many chunks kerasunroll's layers cut time into, and how large they are at least: `layers.kernels.recurrence`."""
+"""How many chunks kerasunroll's layers cut time into, and how large they are at least: `layers.kernels.chunks`."""
 
 Part: TypeAlias = tuple[str, Way]
 """A cell, and the way it runs."""

@@ -111,8 +111,8 @@ def test_the_machine_can_be_measured_in_half_a_minute():
 
 def test_what_the_layers_say_as_well():
     from kerasunroll.layers import auto
-    from kerasunroll.layers.kernels import recurrence
+    from kerasunroll.layers.kernels import chunks
 
     assert cache_file().parent == auto.cache_file().parent
     # The other thing that is told twice, so that an advice needs no TensorFlow.
-    assert (work.CHUNKS, work.CHUNK_VALUES) == (recurrence.CHUNKS, recurrence.CHUNK_VALUES)
+    assert (work.CHUNKS, work.CHUNK_VALUES) == (chunks.CHUNKS, chunks.CHUNK_VALUES)

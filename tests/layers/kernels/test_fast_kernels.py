@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from kerasunroll.errors import InputError
-from kerasunroll.layers.kernels import gru, lstm, recurrence, simple_rnn
+from kerasunroll.layers.kernels import chunks, gru, lstm, simple_rnn
 
 FEATURES, UNITS = 3, 4
 KERNELS = {
@@ -26,7 +26,7 @@ CELLS = ("lstm", "gru", "tanh")
 @pytest.fixture(autouse=True)
 def several_chunks(monkeypatch):
     """Have 40 time steps of these small cases be cut as long sequences are; few time steps stay in one chunk."""
-    monkeypatch.setattr(recurrence, "CHUNK_VALUES", 256)
+    monkeypatch.setattr(chunks, "CHUNK_VALUES", 256)
 
 
 class Case(NamedTuple):
