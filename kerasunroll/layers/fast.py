@@ -66,12 +66,11 @@ def run(layer: Any, sequences: Any, initial_state: Any, mask: Any, training: Any
         *(None if each is None else tf.convert_to_tensor(each, layer.compute_dtype) for each in _weights(cell)),
         mask=mask,
         go_backwards=layer.go_backwards,
-        steps_per_iteration=None if layer.unroll is True else int(layer.unroll) or 1,
+        # Eagerly nothing is to be compiled: whoever runs so wants to see each operation.
+        steps_per_iteration=None if layer.unroll is True or tf.executing_eagerly() else int(layer.unroll) or 1,
         truncate=layer.truncate,
         segment=_segment(layer.recompute, sequences.shape[1]),
         return_sequences=layer.return_sequences,
-        # Eagerly, a tape would want the inside of what is compiled.
-        compiled=layer.unroll is not True and not tf.executing_eagerly(),
     )
     if mask is not None and layer.zero_output_for_mask:
         processed = mask[:, ::-1] if layer.go_backwards else mask

@@ -1,7 +1,6 @@
 """The mathematics of a cell, as the recurrence needs it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 Tensor = Any
@@ -23,6 +22,10 @@ class Cell(ABC):
 
     name: ClassVar[str]
     factors_need_preactivations: ClassVar[bool] = True
+    joint: ClassVar[bool] = False
+    """Whether nothing but the sum of `z_x` and `z_h` counts, so that one product gives both."""
+    gradients: ClassVar[int]
+    """How wide the gradient with respect to the pre-activations is, in units."""
 
     @abstractmethod
     def fold(self, weight: Tensor) -> Tensor:
@@ -32,25 +35,31 @@ class Cell(ABC):
     def step(self, z_x: Tensor, z_h: Tensor, states: Tensors) -> Tensors:
         """Return the states after a time step; the first is the output. Shapes `(batch, ...)`."""
 
-    def together(self, z_x: Tensor, z_h: Tensor) -> Tensors:
-        """Return what `factors` needs of the pre-activations, of folded weights."""
-        return z_x, z_h
-
     @abstractmethod
-    def factors(self, z: Tensors, before: Tensors, after: Tensors) -> Tensors:
-        """Return the factors of `back`, for one time step or many: shapes `(..., batch, n)`.
+    def factors(self, z: Tensors, before: Tensors, after: Tensors) -> tuple[Tensors, Tensors]:
+        """Return the factors of the backward pass, for one time step or many: shapes `(..., batch, units)`.
 
         Args:
-            z: What `together` gave; nothing where the factors do not need it.
+            z: `z_x` and `z_h`, of folded weights; where they are joint, their sum; nothing where it is not needed.
             before: The states that entered each time step.
             after: The states that left it.
+
+        Returns:
+            Tuple of those that give the gradient with respect to the pre-activations, one for each part of it, and of
+            those that `back` needs.
         """
 
     @abstractmethod
-    def back(self, factors: Tensors, d_states: Sequence[Tensor]) -> tuple[Tensor, Tensors]:
-        """Return the gradients with respect to the pre-activations, and to the states before on their direct way.
+    def back(self, factors: Tensors, d_states: Tensors) -> tuple[Tensors, Tensors]:
+        """Take the gradients with respect to the states after a time step back to where they enter it.
 
-        The direct way is the one that does not lead through `z_h`.
+        Args:
+            factors: The second part of what `factors` gave.
+            d_states: The gradients.
+
+        Returns:
+            Tuple of what the factors of each part of the pre-activations are multiplied by, and of the gradients with
+            respect to the states before on their direct way: the one that does not lead through `z_h`.
         """
 
     def input_part(self, d_z: Tensor) -> Tensor:

@@ -1,107 +1,139 @@
-"""Time cut into chunks: how many, which time steps are in each, and going through them one after the other."""
+"""Time cut into chunks, and going through them: one after the other in a loop that XLA compiles, or laid out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import tensorflow as tf
 
 from kerasunroll.layers.kernels.cell import Tensor, Tensors
+from kerasunroll.layers.kernels.rows import Rows, place
 
-CHUNKS: Final = 4
-"""The most chunks that known time steps are cut into: the more, the less memory, and the more calls."""
+Body = Callable[[Tensor | int, Any, Any], tuple[Any, Tensors]]
 
-CHUNK_VALUES: Final = 2**20
-"""Values of the pre-activations below which a chunk is not cut further: there, calls cost more than memory is worth."""
-
-CHUNK: Final = 16
-"""Time steps of a chunk where their number is not known."""
+ROWS: Final = 192
+"""Rows, time steps of all sequences of half a batch, in the matrix products of a chunk, about: with fewer, products are
+slow; with more, what a chunk holds does not stay in a processor's cache."""
 
 USUAL_BATCH: Final = 32
 """Taken for a batch size that is not known."""
 
+UNKNOWN_CHUNK: Final = 16
+"""Time steps of a chunk where their number is not known."""
+
+
+def chunk_length(batch: int | None, steps: int | None, segment: int | None, together: int) -> int:
+    """Return how many time steps a chunk has.
+
+    Args:
+        batch: Integer or `None`. The number of sequences.
+        steps: Integer or `None`. How many time steps these have.
+        segment: Integer or `None`. What is asked for.
+        together: Integer. Time steps per iteration, of which a chunk should hold whole ones.
+    """
+    if segment:
+        return segment if steps is None else min(segment, steps)
+    wanted = UNKNOWN_CHUNK if steps is None else ceil(2 * ROWS / (batch or USUAL_BATCH))
+    wanted = together * max(1, round(wanted / together))
+    if steps is None:
+        return wanted
+    # What divides T leaves no time steps over, which would cost a chunk of their own.
+    near = [n for n in range(together, wanted * 3 // 2 + 1, together) if steps % n == 0 and n >= wanted * 2 / 3]
+    return min(near, key=lambda n: max(n / wanted, wanted / n), default=min(wanted, steps))
+
+
+class Place(NamedTuple):
+    """Some time steps that follow each other.
+
+    Args:
+        start: Integer or scalar tensor. The first.
+        count: Integer or scalar tensor. How many there are.
+    """
+
+    start: Tensor | int
+    count: Tensor | int
+
 
 @dataclass(frozen=True)
 class ChunkedTime:
-    """T time steps as chunks of one length, of which the last may be filled up.
+    """T time steps as chunks of one length, of which the first holds what T leaves over, and rows of the next.
 
-    A chunk is `(length, batch, n)`, time first; sequences are `(batch, timesteps, n)`, as the layers have them.
+    Args:
+        steps: Integer or scalar tensor. T.
+        length: Integer. The rows of a chunk; sequences have at least as many.
     """
 
     steps: Tensor | int
     length: int
-    chunks: Tensor | int
 
-    @classmethod
-    def of(cls, x: Tensor, width: int, segment: int | None) -> "ChunkedTime":
-        """Return the chunks for sequences whose pre-activations are so wide."""
-        batch, steps, _ = x.shape
-        if steps is None:
-            steps, length = tf.shape(x)[1], segment or CHUNK
-        else:
-            values = steps * (batch or USUAL_BATCH) * width
-            chunks = ceil(steps / segment) if segment else min(CHUNKS, ceil(values / CHUNK_VALUES))
-            length = ceil(steps / chunks)
-        return cls(steps, length, -(-steps // length))
+    @property
+    def chunks(self) -> Tensor | int:
+        """How many there are."""
+        return -(-self.steps // self.length)
 
     @property
     def even(self) -> bool:
-        """Whether no chunk needs to be filled up, as far as is known."""
+        """Whether the first is full, as far as is known."""
         return isinstance(self.steps, int) and self.steps % self.length == 0
 
-    def chunk(self, sequences: Tensor, number: Tensor | int) -> Tensor:
-        """Return a chunk of sequences; what the last one is filled up with is their last time step."""
-        first = number * self.length
+    def place(self, number: Tensor | int) -> "Place":
+        """Return where a chunk is."""
         if self.even:
-            return _turn(tf.slice(sequences, [0, first, 0], [-1, self.length, -1]))
-        t = tf.minimum(first + tf.range(self.length), self.steps - 1)
-        return _turn(tf.gather(sequences, t, axis=1))
+            return Place(number * self.length, self.length)
+        start = self.steps - (self.chunks - number) * self.length
+        if isinstance(start, int):
+            return Place(max(0, start), self.length + min(0, start))
+        return Place(tf.maximum(0, start), self.length + tf.minimum(0, start))
 
-    def join(self, chunks: Sequence[Tensor] | Tensor) -> Tensor:
-        """Return sequences of chunks, without what fills the last one."""
-        rows = tf.transpose(tf.stack(chunks) if isinstance(chunks, list) else chunks, [2, 0, 1, 3])
-        sequences = tf.reshape(rows, (tf.shape(rows)[0], self.chunks * self.length, rows.shape[3]))
-        return sequences if self.even else sequences[:, : self.steps]
+    def put(self, here: Tensor, everywhere: Tensor | None, number: Tensor | int) -> Tensor:
+        """Put a chunk's rows among those of all chunks; where it is the only one so far, return its own.
 
-    def count(self, number: Tensor | int) -> Tensor | None:
-        """Return the time steps in a chunk that are not filled up; `None` for all, and not as an integer.
-
-        A compiled function would be compiled again for another integer.
+        Args:
+            here: Tensor of shape `(batch, length, n)`, zeros in rows that are not the chunk's own.
+            everywhere: Tensor of shape `(batch, timesteps, n)` or `None`.
+            number: Integer or scalar tensor. The chunk's.
         """
-        return None if self.even else tf.minimum(self.length, self.steps - number * self.length)
+        if everywhere is None:
+            return here
+        start = self.place(number).start
+        if not self.even:  # the rows of the next chunk are to stay
+            here += Rows(everywhere, start).chunk(self.length)
+        return place(here, everywhere, start)
 
-    def each(
-        self,
-        body: Callable[[Tensor | int, Tensors], tuple[Tensors, Tensors]],
-        carried: Tensors,
-        *,
-        laid_out: bool,
-        reverse: bool = False,
-    ) -> tuple[Tensors, Tensors]:
-        """Take tensors through all chunks; return them, and what each chunk gave, indexed by its number."""
-        if laid_out:
-            results = []
-            for number in reversed(range(self.chunks)) if reverse else range(self.chunks):
-                carried, result = body(number, carried)
-                results.append(result)
-            return carried, tuple(list(each[::-1] if reverse else each) for each in zip(*results, strict=True))
-        # Run by nothing: it tells the shapes of the results.
-        _, like = body(tf.constant(0), carried)
-        arrays = tuple(tf.TensorArray(each.dtype, self.chunks, element_shape=each.shape) for each in like)
+    def put_one(self, here: Tensor, everywhere: Tensor | None, number: Tensor | int) -> Tensor:
+        """Put a chunk's only row, of shape `(batch, n)`, among those of all chunks; see `put`."""
+        return here[:, None] if everywhere is None else place(here[:, None], everywhere, number)
 
-        def iterate(done: Tensor, carried: Tensors, arrays: Any) -> tuple[Any, ...]:
-            number = self.chunks - 1 - done if reverse else done
-            carried, results = body(number, carried)
-            return done + 1, carried, tuple(a.write(number, each) for a, each in zip(arrays, results, strict=True))
+    def in_loop(self, body: Body, carried: Any, results: Tensors, *, reverse: bool = False) -> tuple[Any, Tensors]:
+        """Take nested tensors through all chunks, in a loop that XLA is to compile.
 
-        # One at a time: else the intermediates of many chunks are held at once.
-        _, carried, arrays = tf.while_loop(
-            lambda done, *_: done < self.chunks, iterate, (tf.constant(0), carried, arrays), parallel_iterations=1
-        )
-        return carried, tuple(array.stack() for array in arrays)
+        Args:
+            body: Function from the number of a chunk, what is carried, and the results so far to what is carried on
+                and the results with the chunk's.
+            carried: Nested tensors.
+            results: Tuple of tensors of zeros.
+            reverse: Boolean. From the last chunk to the first.
 
+        Returns:
+            What is carried from the last one, and the results.
+        """
+        if isinstance(self.chunks, int) and self.chunks == 1:
+            return body(0, carried, results)
 
-def _turn(x: Tensor) -> Tensor:
-    """Exchange batch and time."""
-    return tf.transpose(x, [1, 0, 2])
+        def iterate(done: Tensor, carried: Any, results: Tensors) -> tuple[Tensor, Any, Tensors]:
+            return done + 1, *body(self.chunks - 1 - done if reverse else done, carried, results)
+
+        return tf.while_loop(lambda done, *_: done < self.chunks, iterate, (tf.constant(0), carried, results))[1:]
+
+    def laid_out(self, body: Body, carried: Any, results: Tensors, *, reverse: bool = False) -> tuple[Any, Tensors]:
+        """Take nested tensors through all chunks, side by side in the graph.
+
+        As `in_loop`, but that a chunk returns its own results only; rows that are not its own are left out.
+        """
+        parts = []
+        for number in reversed(range(self.chunks)) if reverse else range(self.chunks):
+            carried, here = body(number, carried, (None,) * len(results))
+            parts.append([each[:, : self.place(number).count] for each in here])
+        ordered = reversed(parts) if reverse else parts
+        return carried, tuple(tf.concat(each, axis=1) for each in zip(*ordered, strict=True))

@@ -1,7 +1,7 @@
 """The gated recurrent unit (Cho et al. 2014), with the reset gate after the matrix product as in cuDNN."""
 
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import Unpack
 
 import tensorflow as tf
 
@@ -41,30 +41,28 @@ def gru(
 @dataclass(frozen=True)
 class _GRUCell(Cell):
     name = "gru"
+    gradients = 4
 
     def fold(self, weight: Tensor) -> Tensor:
         z, r, n = tf.split(weight, 3, axis=-1)
         return tf.concat([z / 2, r / 2, n], axis=-1)
 
     def step(self, z_x: Tensor, z_h: Tensor, states: Tensors) -> Tensors:
-        z, _, n = _gates(*self.together(z_x, z_h))
+        z, _, n = _gates(z_x, z_h)
         return (n + z * (states[0] - n),)
 
-    def together(self, z_x: Tensor, z_h: Tensor) -> Tensors:
-        gates = z_x.shape[-1] // 3 * 2
-        return z_x[..., :gates] + z_h[..., :gates], z_x[..., gates:], z_h[..., gates:]
-
-    def factors(self, z: Tensors, before: Tensors, after: Tensors) -> Tensors:  # noqa: ARG002
-        update, r, n = _gates(*z)
+    def factors(self, z: Tensors, before: Tensors, after: Tensors) -> tuple[Tensors, Tensors]:  # noqa: ARG002
+        z_x, z_h = z
+        update, r, n = _gates(z_x, z_h)
+        q = z_h[..., z_h.shape[-1] // 3 * 2 :]
         to_n = (1 - update) * (1 - n * n)
         to_update = (before[0] - n) * update * (1 - update)
         # Of z_h's gates, then the candidate's of z_x.
-        return tf.concat([to_update, to_n * z[2] * r * (1 - r), to_n * r, to_n], axis=-1), update
+        return (to_update, to_n * q * r * (1 - r), to_n * r, to_n), (update,)
 
-    def back(self, factors: Tensors, d_states: Any) -> tuple[Tensor, Tensors]:
-        to_z, z = factors
+    def back(self, factors: Tensors, d_states: Tensors) -> tuple[Tensors, Tensors]:
         (d_h,) = d_states
-        return tf.concat([d_h] * 4, axis=-1) * to_z, (d_h * z,)
+        return (d_h,) * 4, (d_h * factors[0],)
 
     def input_part(self, d_z: Tensor) -> Tensor:
         z, r, _, n = tf.split(d_z, 4, axis=-1)
@@ -74,7 +72,8 @@ class _GRUCell(Cell):
         return d_z[..., : d_z.shape[-1] // 4 * 3]
 
 
-def _gates(z_r: Tensor, n_x: Tensor, n_h: Tensor) -> Tensors:
+def _gates(z_x: Tensor, z_h: Tensor) -> Tensors:
     """Return the gates z and r, and the candidate n."""
-    z, r = tf.split(tf.tanh(z_r) / 2 + 0.5, 2, axis=-1)
-    return z, r, tf.tanh(n_x + r * n_h)
+    gates = z_x.shape[-1] // 3 * 2
+    z, r = tf.split(tf.tanh(z_x[..., :gates] + z_h[..., :gates]) / 2 + 0.5, 2, axis=-1)
+    return z, r, tf.tanh(z_x[..., gates:] + r * z_h[..., gates:])

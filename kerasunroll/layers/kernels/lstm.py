@@ -1,7 +1,7 @@
 """The LSTM (Hochreiter & Schmidhuber 1997; with forget gate: Gers et al. 2000)."""
 
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import Unpack
 
 import tensorflow as tf
 
@@ -42,6 +42,8 @@ def lstm(
 @dataclass(frozen=True)
 class _LSTMCell(Cell):
     name = "lstm"
+    joint = True
+    gradients = 4
 
     def fold(self, weight: Tensor) -> Tensor:
         i, f, g, o = tf.split(weight, 4, axis=-1)
@@ -52,20 +54,17 @@ class _LSTMCell(Cell):
         c = f * states[1] + i * g
         return o * tf.tanh(c), c
 
-    def together(self, z_x: Tensor, z_h: Tensor) -> Tensors:
-        return (z_x + z_h,)
-
-    def factors(self, z: Tensors, before: Tensors, after: Tensors) -> Tensors:
+    def factors(self, z: Tensors, before: Tensors, after: Tensors) -> tuple[Tensors, Tensors]:
         i, f, g, o = _gates(z[0])
         tanh_c = tf.tanh(after[1])
-        to_z = [g * i * (1 - i), before[1] * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)]
-        return tf.concat(to_z, axis=-1), o * (1 - tanh_c * tanh_c), f
+        to_z = (g * i * (1 - i), before[1] * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o))
+        return to_z, (o * (1 - tanh_c * tanh_c), f)
 
-    def back(self, factors: Tensors, d_states: Any) -> tuple[Tensor, Tensors]:
-        to_z, to_c, f = factors
+    def back(self, factors: Tensors, d_states: Tensors) -> tuple[Tensors, Tensors]:
+        to_c, f = factors
         d_h, d_c = d_states
         d_c = d_c + d_h * to_c
-        return tf.concat([d_c, d_c, d_c, d_h], axis=-1) * to_z, (tf.zeros_like(d_h), d_c * f)
+        return (d_c, d_c, d_c, d_h), (tf.zeros_like(d_h), d_c * f)
 
 
 def _gates(z: Tensor) -> Tensors:

@@ -1,7 +1,7 @@
 """The simple recurrent network (Elman 1990)."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Unpack
+from typing import Literal, Unpack
 
 import tensorflow as tf
 
@@ -50,6 +50,8 @@ class _SimpleRNNCell(Cell):
     activation: Activation
 
     name = "simple_rnn"
+    joint = True
+    gradients = 1
     factors_need_preactivations = False
 
     def fold(self, weight: Tensor) -> Tensor:
@@ -61,12 +63,11 @@ class _SimpleRNNCell(Cell):
             return (z,)
         return (tf.tanh(z) if self.activation == "tanh" else tf.nn.relu(z),)
 
-    def factors(self, z: Tensors, before: Tensors, after: Tensors) -> Tensors:  # noqa: ARG002
+    def factors(self, z: Tensors, before: Tensors, after: Tensors) -> tuple[Tensors, Tensors]:  # noqa: ARG002
         (h,) = after
         if self.activation == "linear":
-            return (tf.ones_like(h),)
-        return (1 - h * h if self.activation == "tanh" else tf.cast(h > 0, h.dtype),)
+            return (tf.ones_like(h),), ()
+        return (1 - h * h if self.activation == "tanh" else tf.cast(h > 0, h.dtype),), ()
 
-    def back(self, factors: Tensors, d_states: Any) -> tuple[Tensor, Tensors]:
-        (d_h,) = d_states
-        return d_h * factors[0], (tf.zeros_like(d_h),)
+    def back(self, factors: Tensors, d_states: Tensors) -> tuple[Tensors, Tensors]:  # noqa: ARG002
+        return d_states, (tf.zeros_like(d_states[0]),)

@@ -1,4 +1,4 @@
-"""A loop over time steps, laid out as asked: k of them per iteration, or all of them side by side."""
+"""Going through the time steps of a chunk: k of them per iteration of a loop, or all of them laid out."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,83 +6,82 @@ from typing import Any
 import tensorflow as tf
 
 from kerasunroll.layers.kernels.cell import Tensor, Tensors
+from kerasunroll.layers.kernels.chunks import Place
+from kerasunroll.layers.kernels.rows import place as put
 
 Body = Callable[[Any, Tensors], tuple[Tensors, Tensors]]
 
 
-def time_loop(
+def in_loop(
     body: Body,
     states: Tensors,
     inputs: Any,
+    place: Place,
+    results: Tensors,
     *,
-    count: Tensor | int | None = None,
-    steps: int | None,
+    steps: int,
     reverse: bool = False,
-    first: int = 0,
 ) -> tuple[Tensors, Tensors]:
-    """Carry states through time steps, and collect what each gives.
+    """Carry states through time steps, in a loop that XLA is to compile, and collect what each gives.
 
     Args:
         body: Function from a time step's inputs and states to its new states and its results.
         states: Tuple of tensors. The states before the first time step.
-        inputs: Structure of tensors of shape `(timesteps, ...)`, of which a time step is given a row each, and `None`.
-        count: Integer, scalar tensor or `None`. The time steps to visit, `None` (default) for all; rows beyond are
-            not, and their results are zeros.
-        steps: Integer or `None`. Time steps per iteration; what it does not divide is done one by one. `None` lays
-            all out without a loop, and needs a `count` that is no tensor.
-        reverse: Boolean. From time step `count - 1` down to 0.
-        first: Integer. What time step 0 is called in the graph, where all are laid out.
+        inputs: Structure of `Rows`, `RowsBefore` and `None`, of which a time step is given a row each.
+        place: `Place`. Where in the results the time steps are.
+        results: Tuple of tensors of shape `(batch, rows, n)`, to put what the time steps give into; what they give
+            beyond these is left out.
+        steps: Integer. Time steps per iteration; what it does not divide is done one by one.
+        reverse: Boolean. From the last time step to the first.
 
     Returns:
-        Tuple of the last states and the results, each of shape `(timesteps, ...)` in the order of the inputs.
+        Tuple of the last states and the results.
     """
-    length = next(each.shape[0] for each in tf.nest.flatten(inputs) if each is not None)
-    count = length if count is None else count
-    if steps is None:
-        return _lay_out(body, states, inputs, length, int(count), reverse, first)
-    return _loop(body, states, inputs, length, count, steps, reverse)
-
-
-def _lay_out(
-    body: Body, states: Tensors, inputs: Any, length: int, count: int, reverse: bool, first: int
-) -> tuple[Tensors, Tensors]:
-    flat = [[None] * length if each is None else tf.unstack(each) for each in tf.nest.flatten(inputs)]
-    rows = [tf.nest.pack_sequence_as(inputs, row) for row in zip(*flat, strict=True)]
-    results: list[Tensors] = []
-    for t in reversed(range(count)) if reverse else range(count):
-        with tf.name_scope(f"t{first + t:03d}"):
-            states, result = body(rows[t], states)
-        results.append(result)
-    if reverse:
-        results.reverse()
-    results += [tuple(tf.zeros_like(each) for each in results[0])] * (length - count)
-    return states, tuple(tf.stack(each) for each in zip(*results, strict=True))
-
-
-def _loop(
-    body: Body, states: Tensors, inputs: Any, length: int, count: Tensor | int, steps: int, reverse: bool
-) -> tuple[Tensors, Tensors]:
-    def row(t: Tensor | int) -> Any:
-        return tf.nest.map_structure(lambda each: None if each is None else each[t], inputs)
-
-    # A time step that nothing reads, and so is never run, tells the shapes of the results.
-    _, like = body(row(0), states)
-    arrays = tuple(tf.TensorArray(each.dtype, length, element_shape=each.shape) for each in like)
+    count = place.count
 
     def iteration(several: int) -> Callable[..., tuple[Any, ...]]:
-        def iterate(done: Tensor, states: Tensors, arrays: Any) -> tuple[Any, ...]:
+        def iterate(done: Tensor, states: Tensors, results: Tensors) -> tuple[Any, ...]:
             for number in range(several):
                 with tf.name_scope(f"t{number:03d}"):
                     t = count - 1 - done - number if reverse else done + number
-                    states, results = body(row(t), states)
-                    arrays = tuple(array.write(t, each) for array, each in zip(arrays, results, strict=True))
-            return done + several, states, arrays
+                    row = tf.nest.map_structure(lambda each, t=t: None if each is None else each.row(t), inputs)
+                    states, here = body(row, states)
+                    results = tuple(
+                        put(each[:, None], all_, place.start + t) for each, all_ in zip(here, results, strict=False)
+                    )
+            return done + several, states, results
 
         return iterate
 
-    carried = (tf.constant(0), states, arrays)
+    carried = (tf.constant(0), states, results)
     divided = isinstance(count, int) and count % steps == 0
     for several in [steps] if divided or steps == 1 else [steps, 1]:
         carried = tf.while_loop(lambda done, *_, n=several: done + n <= count, iteration(several), carried)
-    _, states, arrays = carried
-    return states, tuple(array.stack() for array in arrays)
+    return carried[1:]
+
+
+def laid_out(
+    body: Body, states: Tensors, inputs: Any, place: Place, *, reverse: bool = False
+) -> tuple[Tensors, Tensors]:
+    """Carry states through time steps, each a set of operations of its own; see `in_loop`.
+
+    Args:
+        body: As for `in_loop`.
+        states: As for `in_loop`.
+        inputs: Structure of tensors of shape `(batch, rows, n)` and `None`, of which a time step is given a row each.
+        place: `Place`. What the time steps are called in the graph; the results of more rows than these are zeros.
+        reverse: As for `in_loop`.
+    """
+    flat = tf.nest.flatten(inputs)
+    length = next(each.shape[1] for each in flat if each is not None)
+    unstacked = [[None] * length if each is None else tf.unstack(each, axis=1) for each in flat]
+    rows = [tf.nest.pack_sequence_as(inputs, row) for row in zip(*unstacked, strict=True)]
+    results: list[Tensors] = []
+    for t in reversed(range(place.count)) if reverse else range(place.count):
+        with tf.name_scope(f"t{place.start + t:03d}"):
+            states, here = body(rows[t], states)
+        results.append(here)
+    if reverse:
+        results.reverse()
+    results += [tuple(tf.zeros_like(each) for each in results[0])] * (length - place.count)
+    return states, tuple(tf.stack(each, axis=1) for each in zip(*results, strict=True))

@@ -26,7 +26,7 @@ CELLS = ("lstm", "gru", "tanh")
 @pytest.fixture(autouse=True)
 def several_chunks(monkeypatch):
     """Have 40 time steps of these small cases be cut as long sequences are; few time steps stay in one chunk."""
-    monkeypatch.setattr(chunks, "CHUNK_VALUES", 256)
+    monkeypatch.setattr(chunks, "ROWS", 3)
 
 
 class Case(NamedTuple):
@@ -116,7 +116,8 @@ def kernel_of(case, **options):
     kernel = KERNELS[case.cell][0]
     if case.cell in ("relu", "linear"):
         options["activation"] = case.cell
-    options = {"compiled": False, "mask": None if case.mask is None else tf.constant(case.mask), **options}
+    mask = None if case.mask is None else tf.constant(case.mask)
+    options = {"steps_per_iteration": None, "mask": mask, **options}
 
     def run(*arguments):
         bias = () if len(arguments) == KERNELS[case.cell][3] + 4 else (None,)
@@ -130,10 +131,10 @@ def assert_same(ours, theirs, tolerance=1e-9):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
-def check(cell, batch, timesteps, mask, backwards, sequences, steps, segment, seed, compiled=False):
+def check(cell, batch, timesteps, mask, backwards, sequences, steps, segment, seed):
     case = make_case(cell, batch, timesteps, mask, seed=seed)
     options = {"go_backwards": backwards, "return_sequences": sequences}
-    ours = kernel_of(case, steps_per_iteration=steps, segment=segment, compiled=compiled, **options)
+    ours = kernel_of(case, steps_per_iteration=steps, segment=segment, **options)
     assert_same(everything(ours, case), keras_loop(case, **options))
 
 
@@ -168,23 +169,16 @@ def test_equals_keras_loop_thoroughly(**case):
     check(**case)
 
 
-@pytest.mark.slow
-@settings(max_examples=40, **SLOW)
-@given(**CASES)
-def test_equals_keras_loop_thoroughly_when_compiled(**case):
-    check(**case, compiled=True)
-
-
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize(
     ("batch", "timesteps", "mask", "steps", "segment"), [(2, 40, "none", 1, None), (3, 5, "holes", 3, 2)]
 )
 def test_compiled_equals_keras_loop(cell, batch, timesteps, mask, steps, segment):
-    check(cell, batch, timesteps, mask, True, True, steps, segment, 0, compiled=True)
+    check(cell, batch, timesteps, mask, True, True, steps, segment, 0)
 
 
-@pytest.mark.parametrize(("cell", "batch", "compiled"), [("lstm", 1, True), ("gru", 3, False), ("tanh", 3, True)])
-def test_unknown_timesteps_and_batch_equal_keras_loop(cell, batch, compiled):
+@pytest.mark.parametrize(("cell", "batch", "steps"), [("lstm", 1, 3), ("gru", 3, 1), ("tanh", 3, 3)])
+def test_unknown_timesteps_and_batch_equal_keras_loop(cell, batch, steps):
     case = make_case(cell, batch, 40, "right")
     unknown = [tf.TensorSpec((None, None, FEATURES), "float64"), tf.TensorSpec((None, None), "bool")]
     states = [tf.TensorSpec((None, UNITS), "float64")] * KERNELS[cell][3]
@@ -192,7 +186,7 @@ def test_unknown_timesteps_and_batch_equal_keras_loop(cell, batch, compiled):
 
     @tf.function(input_signature=[*unknown, *states, *weights])
     def run(x, mask, *rest):
-        return kernel_of(case, compiled=compiled, mask=mask, steps_per_iteration=3)(x, *rest)
+        return kernel_of(case, mask=mask, steps_per_iteration=steps)(x, *rest)
 
     ours = everything(lambda x, *rest: run(x, tf.constant(case.mask), *rest), case)
     assert_same(ours, keras_loop(case, return_sequences=True))
@@ -207,7 +201,7 @@ def test_without_bias_equals_keras_loop(cell):
 @pytest.mark.parametrize(("cell", "segment"), [("lstm", None), ("gru", 7), ("tanh", None)])
 def test_inside_a_function_compiled_by_xla_equals_keras_loop(cell, segment):
     case = make_case(cell, 2, 40, "holes")
-    run = kernel_of(case, compiled=True, segment=segment)
+    run = kernel_of(case, steps_per_iteration=1, segment=segment)
     whole = tf.function(lambda *arguments: everything_in_graph(run, case, arguments), jit_compile=True)
     assert_same([each.numpy() for each in whole(*case.arguments)], keras_loop(case, return_sequences=True))
 
@@ -221,31 +215,28 @@ def test_single_precision_is_within_1e_minus_5(cell):
 @pytest.mark.parametrize(("cell", "dtype"), [("lstm", "bfloat16"), ("gru", "float16"), ("tanh", "bfloat16")])
 def test_half_precision_stays_near_double(cell, dtype):
     half, double = make_case(cell, 2, 6, dtype=dtype), make_case(cell, 2, 6)
-    ours = everything(kernel_of(half, compiled=True), half)
+    ours = everything(kernel_of(half, steps_per_iteration=1), half)
     for a, b in zip(ours, keras_loop(double, return_sequences=True), strict=True):
         assert np.abs(a.astype("float64") - b).max() <= 0.05 * max(1, np.abs(b).max())
 
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize(
-    ("k", "steps", "segment", "compiled"),
-    [
-        (3, 2, 4, False),
-        *(pytest.param(*case, marks=pytest.mark.slow) for case in [(1, 1, None, False), (3, 1, None, True)]),
-    ],
+    ("k", "steps", "segment"),
+    [(3, 2, 4), *(pytest.param(*case, marks=pytest.mark.slow) for case in [(1, None, None), (3, 1, None)])],
 )
-def test_truncation_equals_cutting_the_sequence_by_hand(cell, k, steps, segment, compiled):
+def test_truncation_equals_cutting_the_sequence_by_hand(cell, k, steps, segment):
     case = make_case(cell, 2, 8)
-    ours = kernel_of(case, truncate=k, steps_per_iteration=steps, segment=segment, compiled=compiled)
+    ours = kernel_of(case, truncate=k, steps_per_iteration=steps, segment=segment)
     assert_same(everything(ours, case), keras_loop(case, cut=k, return_sequences=True))
 
 
 def test_truncation_over_many_chunks_and_masks_changes_no_output_but_the_gradient():
-    case = make_case("lstm", 2, 70, "right")
-    plain, cut = (everything(kernel_of(case, truncate=k), case) for k in (None, 35))
+    case = make_case("lstm", 2, 20, "right")
+    plain, cut = (everything(kernel_of(case, truncate=k), case) for k in (None, 10))
     assert_same(cut[:3], plain[:3])
     assert not np.allclose(cut[3], plain[3])
-    assert_same(cut, everything(kernel_of(case, truncate=35, segment=7), case))
+    assert_same(cut, everything(kernel_of(case, truncate=10, segment=7), case))
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -280,7 +271,7 @@ def test_layers_of_the_same_shape_share_one_compiled_function():
 
     @tf.function
     def two(x, *rest):
-        run = kernel_of(case, compiled=True)
+        run = kernel_of(case, steps_per_iteration=1)
         return run(x, *rest)[0] + run(2 * x, *rest)[0]
 
     functions = two.get_concrete_function(*case.arguments).graph.as_graph_def().library.function
