@@ -5,7 +5,7 @@
 
 All contenders are alive at once, a process each, and take turns in random order, a block of training steps each; what
 is compared is the ratio within a round. First steps are taken alone, before; tensor peaks in a pass of their own.
-PyTorch and JAX join where they can be imported (`pip install torch jax`).
+PyTorch and JAX join where they can be imported (`pip install '.[peers]'`).
 
 A cell and shape takes about `--seconds`: a contender whose first training step takes more than a third of it is noted
 as timed out; rounds become fewer, but ten at least; tensor peaks are left out where there is no time to start again.

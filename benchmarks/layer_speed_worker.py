@@ -181,7 +181,10 @@ def jax_step(cell: str, unroll: int, x: Any, y: Any, units: int) -> Step:
 
 
 def products_step(cell: str, x: Any, units: int) -> Step:
-    """Return the matrix products of a training step and nothing else: none waits for more than it has to."""
+    """Return the matrix products of a training step and nothing else: none waits for more than it has to.
+
+    Each has operands of its own: TensorFlow does what is the same only once.
+    """
     import tensorflow as tf
 
     batch, timesteps, _ = x.shape
@@ -201,15 +204,16 @@ def products_step(cell: str, x: Any, units: int) -> Step:
         return tf.while_loop(lambda t, _: t < timesteps, body, (0, start))[1]
 
     recurrent = tf.function(through_time, jit_compile=True, autograph=False)
-    weight = draw(units, width)
-    forward, backward = (draw(batch, units), weight), (draw(batch, width), tf.transpose(weight))
-    h, d_z = draw(batch * timesteps, units), draw(batch * timesteps, width)
-    below = [(tf.reshape(tf.constant(x), (-1, FEATURES)), draw(FEATURES, width)), (h, draw(units, width))]
+    layers = []
+    for features in (FEATURES, units):
+        rows, h, d_z = (draw(batch * timesteps, n) for n in (features, units, width))
+        kernel, weight = draw(features, width), draw(units, width)
+        layers.append((rows, h, d_z, kernel, (draw(batch, units), weight), (draw(batch, width), tf.transpose(weight))))
 
     @tf.function(autograph=False)
     def step() -> Any:
         results = []
-        for number, (rows, kernel) in enumerate(below):
+        for number, (rows, h, d_z, kernel, forward, backward) in enumerate(layers):
             results += [recurrent(*forward), recurrent(*backward), rows @ kernel]
             results += [tf.matmul(rows, d_z, transpose_a=True), tf.matmul(h, d_z, transpose_a=True)]
             if number:

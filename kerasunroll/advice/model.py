@@ -34,13 +34,11 @@ _COMPILING: Final[Mapping[str, Scope]] = {
     "network": "whose",
     "layer": "cell way",
     "kernels": "cell way",
-    "chunks": "cell way",
     "copies": "cell way",
 }
 _RUNNING: Final[Mapping[str, Scope]] = {
     "network": "whose",
     "layer": "whose",
-    "chunks": "whose",
     "time_steps": "cell way",
     "iterations": "cell way",
     "elements": "cell way",
@@ -77,7 +75,7 @@ FIGURES: Final[Mapping[str, Mapping[str, Scope]]] = {
 """What is predicted, of which kinds of work it is made, and what shares the coefficient of each."""
 
 KINDS: Final[Mapping[str, Sequence[str]]] = {
-    "launches": ("network", "layer", "chunks", "time_steps", "iterations"),
+    "launches": ("network", "layer", "time_steps", "iterations"),
     "copies": ("elements", "inputs", "weights", "gradients", "spilled"),
     "products": ("recurrence", "projection"),
 }

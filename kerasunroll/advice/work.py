@@ -7,8 +7,7 @@ With batch B, time steps T, features F, units U, gates G (1, 4 or 3), and k time
 | `start` | 1 | the first compilation of a process |
 | `network` | 1 | what does not depend on the shapes |
 | `layer` | 1 | what every layer costs |
-| `kernels` | 1 for each U | kerasunroll's loops are compiled by XLA, once for all layers of the same units |
-| `chunks` | B T G U / 2²⁰, at most 4 | what kerasunroll's layers do at once, side by side in the graph |
+| `kernels` | 1 for each U and F, and for the last layer | kerasunroll's passes are compiled by XLA, once for all layers of the same shapes |
 | `copies` | T - 1, k - 1 or 0 | copies of the cell beside the first, in the graph or, of k, inside the kernels |
 | `time_steps` | T | launching the operations of a time step |
 | `iterations` | T / k | launching an iteration of k time steps, where there are several |
@@ -25,7 +24,6 @@ A direction of a bidirectional layer counts as a layer. `network`, `start` and `
 layers.
 """
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
@@ -41,10 +39,6 @@ WAYS: Final[tuple[Way, ...]] = ("loop", "full", "own-loop", "own-full", "k")
 
 CACHED_WEIGHTS: Final = 2**17
 """What fits into half of a megabyte, as the caches of the cores of most processors hold one or two."""
-
-CHUNKS: Final = 4
-CHUNK_VALUES: Final = 2**20
-"""How many chunks kerasunroll's layers cut time into, and how large they are at least: `layers.kernels.chunks`."""
 
 Part: TypeAlias = tuple[str, Way]
 """A cell, and the way it runs."""
@@ -89,7 +83,9 @@ def work(network: Network, settings: Sequence[Setting]) -> Work:
     99
     """
     found: Work = {}
-    same_units = Counter(layer.units for layer in network.layers)
+    # The last layer hands on its last output only, which is compiled differently.
+    shapes = [(each.units, each.features, number + 1 == len(network.layers)) for number, each in enumerate(network.layers)]
+    alike = Counter(shapes)
     sizes = [layer.timesteps * layer.units for layer in network.layers]
     largest = sizes.index(max(sizes))
     for number, (layer, setting) in enumerate(zip(network.layers, settings, strict=True)):
@@ -99,11 +95,11 @@ def work(network: Network, settings: Sequence[Setting]) -> Work:
         }
         amounts |= {"start": 1 / len(network.layers), "network": 1 / len(network.layers)}
         if whose(way) == "own":
-            amounts["kernels"] = 1 / same_units[layer.units]
+            amounts["kernels"] = 1 / alike[shapes[number]]
         if number == largest:
             amounts["passing"] = network.batch_size * sizes[number]
         if way == "k":
-            amounts["copies"] /= same_units[layer.units]  # they are inside the kernels
+            amounts["copies"] /= alike[shapes[number]]  # they are inside the kernels
         before = found.setdefault((layer.cell, way), {})
         before |= {name: before.get(name, 0.0) + amount for name, amount in amounts.items()}
     return found
@@ -126,8 +122,6 @@ def _of_layer(layer: Layer, batch: int, setting: Setting) -> dict[str, float]:
     if whose(way) == "keras":
         amounts["gradients"] = timesteps * weights
         amounts["spilled"] = timesteps * max(0, gates * units * units - CACHED_WEIGHTS)
-    else:
-        amounts["chunks"] = min(CHUNKS, math.ceil(batch * timesteps * gates * units / CHUNK_VALUES))
     if way == "k":
         k = min(int(setting), timesteps)
         return amounts | {"iterations": timesteps / k, "copies": k - 1}

@@ -5,7 +5,6 @@ import json
 import pytest
 from small_machine import machine, reference
 
-from kerasunroll.advice import work
 from kerasunroll.advice.calibration import GROUPS, cache_file, calibration, examples_of
 from kerasunroll.advice.model import FIGURES
 
@@ -111,8 +110,5 @@ def test_the_machine_can_be_measured_in_half_a_minute():
 
 def test_what_the_layers_say_as_well():
     from kerasunroll.layers import auto
-    from kerasunroll.layers.kernels import chunks
 
     assert cache_file().parent == auto.cache_file().parent
-    # The other thing that is told twice, so that an advice needs no TensorFlow.
-    assert (work.CHUNKS, work.CHUNK_VALUES) == (chunks.CHUNKS, chunks.CHUNK_VALUES)

@@ -62,18 +62,18 @@ def test_two_directions_are_two_layers():
     }
 
 
-def test_layers_of_the_same_units_share_their_kernels():
+def test_layers_of_the_same_shapes_share_their_kernels_but_for_the_last():
     def kernels(*units: int) -> float:
         network = Network(tuple(Layer("lstm", size, 2, T) for size in units), B)
         return sum(amounts["kernels"] for amounts in work(network, ["own-loop"] * len(units)).values())
 
-    assert [kernels(4), kernels(4, 4), kernels(4, 5, 4)] == pytest.approx([1, 1, 2])
+    assert [kernels(4), kernels(4, 4), kernels(4, 4, 4), kernels(4, 5, 4)] == pytest.approx([1, 2, 2, 3])
 
 
 def test_k_copies_are_inside_the_kernels():
     layer = Layer("lstm", U, U, T)
-    (amounts,) = work(Network((layer, layer), B), [4, 4]).values()
-    assert (amounts["copies"], amounts["kernels"]) == (3, 1)
+    (amounts,) = work(Network((layer, layer, layer), B), [4, 4, 4]).values()
+    assert (amounts["copies"], amounts["kernels"]) == (6, 2)
 
 
 def test_a_setting_for_each_layer():
