@@ -7,7 +7,7 @@ With batch B, time steps T, features F, units U, gates G (1, 4 or 3), and k time
 | `start` | 1 | the first compilation of a process |
 | `network` | 1 | what does not depend on the shapes |
 | `layer` | 1 | what every layer costs |
-| `kernels` | 1 for each U and F, and for the last layer | kerasunroll's passes are compiled by XLA, once for all layers of the same shapes |
+| `kernels` | 1 for each U and F, and the last layer | kerasunroll's passes are compiled by XLA, once for each shape |
 | `copies` | T - 1, k - 1 or 0 | copies of the cell beside the first, in the graph or, of k, inside the kernels |
 | `time_steps` | T | launching the operations of a time step |
 | `iterations` | T / k | launching an iteration of k time steps, where there are several |
@@ -84,7 +84,9 @@ def work(network: Network, settings: Sequence[Setting]) -> Work:
     """
     found: Work = {}
     # The last layer hands on its last output only, which is compiled differently.
-    shapes = [(each.units, each.features, number + 1 == len(network.layers)) for number, each in enumerate(network.layers)]
+    shapes = [
+        (each.units, each.features, number + 1 == len(network.layers)) for number, each in enumerate(network.layers)
+    ]
     alike = Counter(shapes)
     sizes = [layer.timesteps * layer.units for layer in network.layers]
     largest = sizes.index(max(sizes))

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import tensorflow as tf
 
 from kerasunroll.layers.kernels.cell import Tensor, Tensors
-from kerasunroll.layers.kernels.rows import Rows, place
+from kerasunroll.layers.kernels.rows import Rows, put_rows
 
 Body = Callable[[Tensor | int, Any, Any], tuple[Any, Tensors]]
 
@@ -43,7 +43,8 @@ def chunk_length(batch: int | None, steps: int | None, segment: int | None, toge
     return min(near, key=lambda n: max(n / wanted, wanted / n), default=min(wanted, steps))
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True)
+class Span:
     """Some time steps that follow each other.
 
     Args:
@@ -77,14 +78,14 @@ class ChunkedTime:
         """Whether the first is full, as far as is known."""
         return isinstance(self.steps, int) and self.steps % self.length == 0
 
-    def place(self, number: Tensor | int) -> "Place":
+    def span(self, number: Tensor | int) -> "Span":
         """Return where a chunk is."""
         if self.even:
-            return Place(number * self.length, self.length)
+            return Span(number * self.length, self.length)
         start = self.steps - (self.chunks - number) * self.length
         if isinstance(start, int):
-            return Place(max(0, start), self.length + min(0, start))
-        return Place(tf.maximum(0, start), self.length + tf.minimum(0, start))
+            return Span(max(0, start), self.length + min(0, start))
+        return Span(tf.maximum(0, start), self.length + tf.minimum(0, start))
 
     def put(self, here: Tensor, everywhere: Tensor | None, number: Tensor | int) -> Tensor:
         """Put a chunk's rows among those of all chunks; where it is the only one so far, return its own.
@@ -96,14 +97,14 @@ class ChunkedTime:
         """
         if everywhere is None:
             return here
-        start = self.place(number).start
+        start = self.span(number).start
         if not self.even:  # the rows of the next chunk are to stay
             here += Rows(everywhere, start).chunk(self.length)
-        return place(here, everywhere, start)
+        return put_rows(here, everywhere, start)
 
     def put_one(self, here: Tensor, everywhere: Tensor | None, number: Tensor | int) -> Tensor:
         """Put a chunk's only row, of shape `(batch, n)`, among those of all chunks; see `put`."""
-        return here[:, None] if everywhere is None else place(here[:, None], everywhere, number)
+        return here[:, None] if everywhere is None else put_rows(here[:, None], everywhere, number)
 
     def in_loop(self, body: Body, carried: Any, results: Tensors, *, reverse: bool = False) -> tuple[Any, Tensors]:
         """Take nested tensors through all chunks, in a loop that XLA is to compile.
@@ -124,7 +125,8 @@ class ChunkedTime:
         def iterate(done: Tensor, carried: Any, results: Tensors) -> tuple[Tensor, Any, Tensors]:
             return done + 1, *body(self.chunks - 1 - done if reverse else done, carried, results)
 
-        return tf.while_loop(lambda done, *_: done < self.chunks, iterate, (tf.constant(0), carried, results))[1:]
+        _, *last = tf.while_loop(lambda done, *_: done < self.chunks, iterate, (tf.constant(0), carried, results))
+        return last[0], last[1]
 
     def laid_out(self, body: Body, carried: Any, results: Tensors, *, reverse: bool = False) -> tuple[Any, Tensors]:
         """Take nested tensors through all chunks, side by side in the graph.
@@ -134,6 +136,6 @@ class ChunkedTime:
         parts = []
         for number in reversed(range(self.chunks)) if reverse else range(self.chunks):
             carried, here = body(number, carried, (None,) * len(results))
-            parts.append([each[:, : self.place(number).count] for each in here])
+            parts.append([each[:, : self.span(number).count] for each in here])
         ordered = reversed(parts) if reverse else parts
         return carried, tuple(tf.concat(each, axis=1) for each in zip(*ordered, strict=True))

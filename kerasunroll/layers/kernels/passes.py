@@ -8,14 +8,14 @@ and the gradient with respect to the input, are written for all; whatever else t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from kerasunroll.layers.kernels import time_loop
 from kerasunroll.layers.kernels.cell import Cell, Tensor, Tensors
-from kerasunroll.layers.kernels.chunks import ChunkedTime, Place
+from kerasunroll.layers.kernels.chunks import ChunkedTime, Span
 from kerasunroll.layers.kernels.products import product, weight_gradient
 from kerasunroll.layers.kernels.rows import Rows, RowsBefore, count_rows, empty
 
@@ -91,10 +91,10 @@ class Passes:
             results += tuple(empty(each, -(-count_rows(x) // self.length)) for each in states)
 
         def chunk(number: Any, states: Tensors, results: Tensors) -> tuple[Tensors, Tensors]:
-            place = time.place(number)
-            z_x = Rows(product(Rows(x, place.start).chunk(self.length), weights.kernel), plus=weights.bias)
-            masked = None if mask is None else Rows(mask, place.start)
-            last, after = self._through(z_x, masked, states, weights, place, results[:keeps])
+            span = time.span(number)
+            z_x = Rows(product(Rows(x, span.start).chunk(self.length), weights.kernel), plus=weights.bias)
+            masked = None if mask is None else Rows(mask, span.start)
+            last, after = self._through(z_x, masked, states, weights, span, results[:keeps])
             entering = zip(states, results[keeps:], strict=False)
             return last, (*after[:keeps], *(time.put_one(*each, number) for each in entering))
 
@@ -115,7 +115,7 @@ class Passes:
     ) -> tuple[Tensor, Tensors, Tensors]:
         """Return the gradients with respect to the sequences, the states before the first time step, and the weights.
 
-        Those of the two kernels come as one, of shape `(features + units, gates * units)`, where the cell is a joint one.
+        Those of the two kernels are one, of shape `(features + units, gates * units)`, where the cell is a joint one.
 
         Args:
             kept: `Kept`.
@@ -133,21 +133,21 @@ class Passes:
 
         def chunk(number: Any, carried: tuple[Tensors, Tensors], results: Tensors) -> tuple[Any, Tensors]:
             d_states, d_weights = carried
-            place = time.place(number)
-            rows = Rows(x, place.start).chunk(self.length)
-            masked = None if mask is None else Rows(mask, place.start)
+            span = time.span(number)
+            rows = Rows(x, span.start).chunk(self.length)
+            masked = None if mask is None else Rows(mask, span.start)
             if self.recompute:
                 z_x = Rows(product(rows, weights.kernel), plus=weights.bias)
                 entering = tuple(each[:, number] for each in kept.entering)
                 anew = tuple(empty(each, self.length) for each in states)
-                _, again = self._through(z_x, masked, entering, weights, self._inside(place), anew)
+                _, again = self._through(z_x, masked, entering, weights, self._inside(span), anew)
                 after, before = _rows(again, entering, 0)
             else:
-                after, before = _rows(kept.after, states, place.start)
+                after, before = _rows(kept.after, states, span.start)
             h = before[0].chunk(self.length)
             z = self._preactivations(rows, h, weights, joint)
-            d_rows = None if d_output is None else Rows(d_output, place.start)
-            d_states, d_z = self._back_through(z, before, after, d_rows, d_states, transposed[1], masked, place)
+            d_rows = None if d_output is None else Rows(d_output, span.start)
+            d_states, d_z = self._back_through(z, before, after, d_rows, d_states, transposed[1], masked, span)
             d_weights = tuple(a + b for a, b in zip(d_weights, self._weight_gradients(rows, h, d_z), strict=False))
             return (d_states, d_weights), (time.put(product(cell.input_part(d_z), transposed[0]), results[0], number),)
 
@@ -157,7 +157,7 @@ class Passes:
         return d_x, d_states, d_weights
 
     def _through(
-        self, z_x: Rows, mask: Rows | None, states: Tensors, weights: Weights, place: Place, results: Tensors
+        self, z_x: Rows, mask: Rows | None, states: Tensors, weights: Weights, span: Span, results: Tensors
     ) -> tuple[Tensors, Tensors]:
         """Go through the time steps of a chunk; return the last states, and the results with those after each."""
 
@@ -171,7 +171,7 @@ class Passes:
                 after = _where(mask, after, states)
             return after, after
 
-        return self._through_time(step, states, (z_x, mask), place, results)
+        return self._through_time(step, states, (z_x, mask), span, results)
 
     def _back_through(
         self,
@@ -182,7 +182,7 @@ class Passes:
         d_states: Tensors,
         transposed: Tensor,
         mask: Rows | None,
-        place: Place,
+        span: Span,
     ) -> tuple[Tensors, Tensor]:
         """Go back through a chunk; return the gradients of the states that enter it, and of the pre-activations."""
         cell = self.cell
@@ -209,9 +209,9 @@ class Passes:
                 d_before = tuple(each * uncut for each in d_before)
             return d_before, (d_z,)
 
-        rows = (inputs, d_output, mask, self._uncut(place.start, transposed.dtype))
+        rows = (inputs, d_output, mask, self._uncut(span.start, transposed.dtype))
         d_z = empty(d_states[0], self.length, cell.gradients * transposed.shape[1])
-        d_states, (d_z,) = self._through_time(step, d_states, rows, self._inside(place), (d_z,), reverse=True)
+        d_states, (d_z,) = self._through_time(step, d_states, rows, self._inside(span), (d_z,), reverse=True)
         return d_states, d_z
 
     def _preactivations(self, rows: Tensor, h: Tensor, weights: Weights, joint: Tensor | None) -> tuple[Rows, ...]:
@@ -240,16 +240,16 @@ class Passes:
         return time.in_loop(body, carried, results, reverse=reverse)
 
     def _through_time(
-        self, step: Any, states: Tensors, rows: Any, place: Place, results: Tensors, *, reverse: bool = False
+        self, step: Any, states: Tensors, rows: Any, span: Span, results: Tensors, *, reverse: bool = False
     ) -> tuple[Tensors, Tensors]:
         if self.steps is not None:
-            return time_loop.in_loop(step, states, rows, place, results, steps=self.steps, reverse=reverse)
+            return time_loop.in_loop(step, states, rows, span, results, steps=self.steps, reverse=reverse)
         rows = tf.nest.map_structure(lambda each: None if each is None else each.chunk(self.length), rows)
-        return time_loop.laid_out(step, states, rows, place, reverse=reverse)
+        return time_loop.laid_out(step, states, rows, span, reverse=reverse)
 
-    def _inside(self, place: Place) -> Place:
+    def _inside(self, span: Span) -> Span:
         """Return where in a chunk's own results its time steps are; laid out, they are still called after all."""
-        return place if self.steps is None else place._replace(start=0)
+        return span if self.steps is None else replace(span, start=0)
 
     def _uncut(self, start: Tensor | int, dtype: Any) -> Rows | None:
         """Return 0 for the time steps of a chunk before which the gradient is cut, 1 for the others."""

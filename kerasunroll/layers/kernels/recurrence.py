@@ -10,6 +10,7 @@ has work while the first goes through time. See `docs/kernels.md`.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import log
 from typing import Any, NamedTuple, TypedDict
 
 import tensorflow as tf
@@ -121,7 +122,7 @@ class _Recurrence:
     def __call__(self, x: Tensor, states: Tensors, weights: Weights, mask: Tensor | None) -> tuple[Tensor, Tensors]:
         timesteps = tf.shape(x)[1]
         count = timesteps if x.shape[1] is None else None
-        forward = _compiled(self.passes).forward if self._in_loops else self.passes.forward
+        forward: Callable[..., Any] = _compiled(self.passes).forward if self._in_loops else self.passes.forward
 
         @tf.custom_gradient  # type: ignore[untyped-decorator]
         def run(x: Tensor, states: Tensors, *weights: Tensor) -> tuple[Any, Callable[..., Any]]:
@@ -195,17 +196,17 @@ class _Compiled(NamedTuple):
 
 @cache
 def _compiled(passes: Passes) -> _Compiled:
-    """Return both passes as functions, the same for all layers of a kind: those of the same shapes are compiled once."""
-    return _Compiled(
-        *(tf.function(each, jit_compile=True, autograph=False) for each in (passes.forward, passes.backward))
-    )
+    """Return both passes as functions, the same for all layers of a kind: those of one shape are compiled once."""
+    compiled = (tf.function(each, jit_compile=True, autograph=False) for each in (passes.forward, passes.backward))
+    return _Compiled(*compiled)
 
 
 def _filled_up(sequences: Tensor, length: int) -> Tensor:
     """Return sequences with rows of zeros behind, so that there are `length` times a power of two."""
     steps = tf.shape(sequences)[1]
-    chunks = tf.cast(-(-steps // length), tf.float32)
-    rows = length * tf.cast(2 ** tf.math.ceil(tf.math.log(chunks) / tf.math.log(2.0)), tf.int32)
+    chunks = tf.cast(-(-steps // length), tf.float64)
+    doublings = tf.math.ceil(tf.math.log(chunks) / log(2) - 1e-9)  # a power of two itself may come out above
+    rows = length * tf.cast(2**doublings, tf.int32)
     return tf.pad(sequences, [[0, 0], [0, rows - steps], [0, 0]])
 
 

@@ -71,7 +71,7 @@ def empty(like: Tensor, count: Tensor | int, width: int | None = None) -> Tensor
     return tf.zeros((_batch(like), count, width or like.shape[1]), like.dtype)
 
 
-def place(rows: Tensor, sequences: Tensor, start: Tensor | int) -> Tensor:
+def put_rows(rows: Tensor, sequences: Tensor, start: Tensor | int) -> Tensor:
     """Return sequences with these rows in place of those that begin at `start`. For XLA, which does so in place."""
     replaced: Any = xla_dynamic_update_slice(sequences, rows, tf.stack([0, start, 0]))
     replaced.set_shape(sequences.shape)
