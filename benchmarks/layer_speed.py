@@ -144,7 +144,7 @@ def load(path: Path) -> list[dict[str, Any]]:
 
 
 def markdown(results: list[dict[str, Any]]) -> str:
-    """Return three tables: training steps and first steps as they are, and the tensor peaks to Keras's loop."""
+    """Return four tables: training steps, first steps, the tensor peaks to Keras's loop, and by what processes grew."""
     names = [name for name in (*TENSORFLOW, *PEERS, LIMIT) if any(name in each["figures"] for each in results)]
 
     def step(figures: dict[str, Any], name: str) -> str:
@@ -158,11 +158,15 @@ def markdown(results: list[dict[str, Any]]) -> str:
         ours, loops = (figures[each]["tensor_peak_bytes"] for each in (name, "keras loop"))
         return f"{ours / loops:.2f}" if ours and loops else "-"
 
+    def growth(figures: dict[str, Any], name: str) -> str:
+        return format_bytes(figures[name]["process_growth_bytes"])
+
     lines = []
     titles = {
         "training step, to Keras's better (95 % interval)": step,
         "first training step": first,
         "tensor peak, to Keras's loop": peak,
+        "process growth": growth,
     }
     for title, show in titles.items():
         lines += [f"| {title} | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]

@@ -62,7 +62,7 @@ class Passes:
         steps: Integer or `None`. Time steps per iteration of a loop, which XLA is to compile; `None` lays all out.
         truncate: Integer k or `None`. No gradient goes back through the states that enter time steps k, 2k, ...
         recompute: Boolean. Whether only the states that enter a chunk are kept.
-        return_sequences: Boolean. Whether the output of all time steps is wanted.
+        keep_output: Boolean. Whether the output of all time steps is kept, also where the states are recomputed.
     """
 
     cell: Cell
@@ -70,7 +70,7 @@ class Passes:
     steps: int | None
     truncate: int | None
     recompute: bool
-    return_sequences: bool
+    keep_output: bool
 
     def forward(
         self, x: Tensor, mask: Tensor | None, states: Tensors, weights: Weights, count: Tensor | None
@@ -85,7 +85,7 @@ class Passes:
             count: Scalar tensor or `None`. How many time steps there are; `None` for all rows of `x`.
         """
         time = self._time(x, count)
-        keeps = len(states) if not self.recompute else int(self.return_sequences)
+        keeps = len(states) if not self.recompute else int(self.keep_output)
         results = tuple(empty(each, count_rows(x)) for each in states[:keeps])
         if self.recompute:
             results += tuple(empty(each, -(-count_rows(x) // self.length)) for each in states)

@@ -102,10 +102,11 @@ def recurrence(  # noqa: D417
             steps=steps_per_iteration,
             truncate=truncate,
             recompute=segment is not None,
-            return_sequences=return_sequences,
+            # Kept anyway where nothing is recomputed, so that one function serves both kinds of layers.
+            keep_output=return_sequences or segment is None,
         )
         weights = Weights(kernel, recurrent_kernel, bias, recurrent_bias)
-        outputs, states = _Recurrence(passes)(x, states, weights, mask)
+        outputs, states = _Recurrence(passes, return_sequences)(x, states, weights, mask)
         if mask is not None:
             seen = tf.cumsum(tf.cast(mask, tf.int32), axis=1) > 0
             seen = seen[..., None] if return_sequences else seen[:, -1:]
@@ -118,6 +119,7 @@ class _Recurrence:
     """Both passes as one operation that can be differentiated, with halves of the batch side by side."""
 
     passes: Passes
+    return_sequences: bool
 
     def __call__(self, x: Tensor, states: Tensors, weights: Weights, mask: Tensor | None) -> tuple[Tensor, Tensors]:
         timesteps = tf.shape(x)[1]
@@ -129,7 +131,7 @@ class _Recurrence:
             folded = Weights(*map(self.passes.cell.fold, weights))
             halves = [forward(*half, folded, count) for half in self._halves((x, mask, states))]
             last, kept = zip(*halves, strict=True)
-            output = _join([each.after[0] for each in kept] if self.passes.return_sequences else [h for h, *_ in last])
+            output = _join([each.after[0] for each in kept] if self.return_sequences else [h for h, *_ in last])
 
             def gradient(d_output: Tensor, *d_last: Tensor) -> Any:
                 given = (x, mask, states, d_output, d_last)
@@ -149,7 +151,7 @@ class _Recurrence:
         # Stateful layers hand over their variables, which are assigned anew before the way back reads the states.
         states = tuple(map(tf.convert_to_tensor, states))
         outputs, *last = run(x, states, *(each for each in weights if each is not None))
-        return outputs[:, :timesteps] if self.passes.return_sequences and count is not None else outputs, tuple(last)
+        return outputs[:, :timesteps] if self.return_sequences and count is not None else outputs, tuple(last)
 
     def _gradients(
         self, kept: Sequence[Kept], output: Tensor, given: Any, weights: Tensors, folded: Weights, count: Tensor | None
@@ -162,7 +164,7 @@ class _Recurrence:
             for each, output_, (x, mask, states, d_output, d_last) in zip(
                 kept, self._halves(output), self._halves(given), strict=True
             ):
-                if self.passes.return_sequences:
+                if self.return_sequences:
                     # Of the output nothing is kept but the output itself.
                     each = each._replace(after=() if self.passes.recompute else (output_, *each.after[1:]))
                 else:
