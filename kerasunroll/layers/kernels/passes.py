@@ -228,7 +228,8 @@ class Passes:
         if self.cell.joint:
             return weight_gradient(tf.concat([rows, h], axis=-1), d_z), tf.reduce_sum(d_z, axis=(0, 1))
         d_z_x, d_z_h = self.cell.input_part(d_z), self.cell.recurrent_part(d_z)
-        biases = (tf.reduce_sum(each, axis=(0, 1)) for each in (d_z_x, d_z_h))
+        total = tf.reduce_sum(d_z, axis=(0, 1))
+        biases = self.cell.input_part(total), self.cell.recurrent_part(total)
         return weight_gradient(rows, d_z_x), weight_gradient(h, d_z_h), *biases
 
     def _time(self, x: Tensor, count: Tensor | None) -> ChunkedTime:
