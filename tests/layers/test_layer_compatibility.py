@@ -110,3 +110,18 @@ for options in ({"unroll": 3}, {"activation": "relu", "recompute": 2}):
 def test_mirrored_on_two_devices():
     done = subprocess.run([sys.executable, "-c", MIRRORED], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated.*:UserWarning")
+def test_runs_in_the_plain_interpreter_of_tflite():
+    model = keras.Sequential(
+        [keras.Input((T, F)), own.LSTM(U, return_sequences=True), own.GRU(U), keras.layers.Dense(1)]
+    )
+    x = data()[0]
+    interpreter = tf.lite.Interpreter(model_content=tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    (given,), (returned,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.resize_tensor_input(given["index"], x.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(given["index"], x)
+    interpreter.invoke()
+    assert_same(interpreter.get_tensor(returned["index"]), model.predict(x, verbose=0), 1e-5)
