@@ -175,12 +175,15 @@ def learn(networks: Sequence[Measured]) -> Reference:
                     if name == figure
                 ]
                 errors[figure] += [found] if found else []
+    spread = {figure: _deviation(errors[figure], lambda each: each) for figure in FIGURES}
+    between = {figure: _deviation(errors[figure], _from_their_mean) for figure in FIGURES}
     return Reference(
         version=VERSION,
         environment=environment(),
         coefficients=coefficients(networks),
-        spread={figure: _deviation(errors[figure], lambda each: each) for figure in FIGURES},
-        spread_between={figure: _deviation(errors[figure], _from_their_mean) for figure in FIGURES},
+        spread=spread,
+        # Where no network was measured in several settings, each is taken to be off by itself.
+        spread_between={figure: between[figure] or spread[figure] for figure in FIGURES},
     )
 
 
