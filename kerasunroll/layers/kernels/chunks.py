@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, log
 from typing import Any, Final
 
 import tensorflow as tf
@@ -41,6 +41,20 @@ def chunk_length(batch: int | None, steps: int | None, segment: int | None, toge
     # What divides T leaves no time steps over, which would cost a chunk of their own.
     near = [n for n in range(together, wanted * 3 // 2 + 1, together) if steps % n == 0 and n >= wanted * 2 / 3]
     return min(near, key=lambda n: max(n / wanted, wanted / n), default=min(wanted, steps))
+
+
+def filled_up(sequences: Tensor, length: int) -> Tensor:
+    """Return sequences of unknown length with rows of zeros behind, so that there are `length` times a power of two.
+
+    Args:
+        sequences: Tensor of shape `(batch, timesteps, n)`.
+        length: Integer. The rows of a chunk.
+    """
+    steps = tf.shape(sequences)[1]
+    chunks = tf.cast(-(-steps // length), tf.float64)
+    doublings = tf.math.ceil(tf.math.log(chunks) / log(2) - 1e-9)  # a power of two itself may come out above
+    rows = length * tf.cast(2**doublings, tf.int32)
+    return tf.pad(sequences, [[0, 0], [0, rows - steps], [0, 0]])
 
 
 @dataclass(frozen=True)

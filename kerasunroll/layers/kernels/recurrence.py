@@ -10,14 +10,13 @@ has work while the first goes through time. See `docs/kernels.md`.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import log
 from typing import Any, NamedTuple, TypedDict
 
 import tensorflow as tf
 
 from kerasunroll.errors import InputError
 from kerasunroll.layers.kernels.cell import Cell, Tensor, Tensors
-from kerasunroll.layers.kernels.chunks import chunk_length
+from kerasunroll.layers.kernels.chunks import chunk_length, filled_up
 from kerasunroll.layers.kernels.passes import Kept, Passes, Weights
 
 
@@ -147,7 +146,7 @@ class _Recurrence:
             mask = mask[..., None]
         if count is not None:
             # XLA compiles anew for another number of rows; how many of them are time steps does not matter to it.
-            x, mask = (None if each is None else _filled_up(each, self.passes.length) for each in (x, mask))
+            x, mask = (None if each is None else filled_up(each, self.passes.length) for each in (x, mask))
         # Stateful layers hand over their variables, which are assigned anew before the way back reads the states.
         states = tuple(map(tf.convert_to_tensor, states))
         outputs, *last = run(x, states, *(each for each in weights if each is not None))
@@ -201,15 +200,6 @@ def _compiled(passes: Passes) -> _Compiled:
     """Return both passes as functions, the same for all layers of a kind: those of one shape are compiled once."""
     compiled = (tf.function(each, jit_compile=True, autograph=False) for each in (passes.forward, passes.backward))
     return _Compiled(*compiled)
-
-
-def _filled_up(sequences: Tensor, length: int) -> Tensor:
-    """Return sequences with rows of zeros behind, so that there are `length` times a power of two."""
-    steps = tf.shape(sequences)[1]
-    chunks = tf.cast(-(-steps // length), tf.float64)
-    doublings = tf.math.ceil(tf.math.log(chunks) / log(2) - 1e-9)  # a power of two itself may come out above
-    rows = length * tf.cast(2**doublings, tf.int32)
-    return tf.pad(sequences, [[0, 0], [0, rows - steps], [0, 0]])
 
 
 def _cut_in_two(batch: Tensor) -> Sequence[Tensor]:

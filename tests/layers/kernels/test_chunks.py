@@ -3,8 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from kerasunroll.layers.kernels.chunks import ROWS, ChunkedTime, chunk_length
-from kerasunroll.layers.kernels.recurrence import _filled_up
+from kerasunroll.layers.kernels.chunks import ROWS, ChunkedTime, chunk_length, filled_up
 
 
 def visited(time):
@@ -44,5 +43,5 @@ def test_what_is_asked_for_is_taken_but_no_more_than_there_is():
 
 @pytest.mark.parametrize(("steps", "rows"), [(1, 16), (16, 16), (17, 32), (32, 32), (33, 64), (2**13, 2**13)])
 def test_sequences_of_unknown_length_are_filled_up_to_few_lengths(steps, rows):
-    filled = _filled_up(tf.ones((1, steps, 1)), 16)
+    filled = filled_up(tf.ones((1, steps, 1)), 16)
     assert (filled.shape[1], float(tf.reduce_sum(filled))) == (rows, steps)
