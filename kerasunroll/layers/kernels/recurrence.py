@@ -1,10 +1,8 @@
-"""Through time and back: one driver for all cells, with the backward pass written by hand.
+"""Through time and back as one operation that can be differentiated, with the backward pass written by hand.
 
-Time is cut into a few *chunks*. What does not wait for the recurrence is done for a whole chunk at once, in
-TensorFlow's own matrix products: the input projection, the pre-activations again on the way back, the gradients of
-weights and inputs. What does wait, a loop over the chunk's time steps, is a function of its own that XLA compiles once
-for all chunks and all layers of a shape, whatever T is. Two halves of the batch run side by side, so that a second core
-has work while the first goes through time. See `docs/kernels.md`.
+The two passes stand in `passes.py`. Here they are put together: in loops, each is a function that XLA compiles, once
+for all layers of a shape, and two halves of the batch run side by side, so that a second core has work while the first
+goes through time. See `docs/kernels.md`.
 """
 
 from collections.abc import Callable, Sequence
