@@ -59,8 +59,8 @@ def callback_sets(x: Any, quick: bool) -> dict[str, Callable[[Path], list[keras.
     }
     if not quick:
         sets |= {
-            "Keras's TensorBoard, every 10": lambda d: [MetricsLogger(str(d), update_freq=10)],
-            "Keras's TensorBoard, every training step": lambda d: [MetricsLogger(str(d), update_freq=1)],
+            "losses and metrics, every 10": lambda d: [MetricsLogger(d, update_freq=10)],
+            "losses and metrics, every training step": lambda d: [MetricsLogger(d, update_freq=1)],
             "gradient norms, every 10": lambda d: [GradientNormLogger(d, 10)],
             "memory, every training step": lambda d: [MemoryLogger(d, 1)],
             "time, every training step": lambda d: [TimeLogger(d, 1)],

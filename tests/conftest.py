@@ -17,7 +17,7 @@ class Events:
     def __init__(self, run: Path) -> None:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-        self._events = EventAccumulator(str(run), size_guidance={"tensors": 0})
+        self._events = EventAccumulator(str(run), size_guidance={"tensors": 0}, purge_orphaned_data=False)
         self._events.Reload()
 
     @property
@@ -28,11 +28,15 @@ class Events:
     def scalar_tags(self) -> set[str]:
         return {tag for tag in self.tags if self._events.SummaryMetadata(tag).plugin_data.plugin_name == "scalars"}
 
-    def scalars(self, tag: str) -> dict[int, float]:
-        """Training step (or epoch) to value."""
+    def all_scalars(self, tag: str) -> list[tuple[int, float]]:
+        """Training step (or epoch) and value, in the order in which they were written."""
         from tensorboard.util.tensor_util import make_ndarray
 
-        values = [(event.step, make_ndarray(event.tensor_proto).item()) for event in self._events.Tensors(tag)]
+        return [(event.step, make_ndarray(event.tensor_proto).item()) for event in self._events.Tensors(tag)]
+
+    def scalars(self, tag: str) -> dict[int, float]:
+        """Training step (or epoch) to value."""
+        values = self.all_scalars(tag)
         assert len(values) == len(dict(values)), f"{tag} is written twice for a step: {values}"
         return dict(values)
 

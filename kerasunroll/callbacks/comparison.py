@@ -23,11 +23,13 @@ def comparison_callbacks(
     time: bool = True,
     gradient_flow: bool = True,
     states_of: Any = None,
+    strict: bool = False,
 ) -> list[keras.callbacks.Callback]:
     """Return the callbacks that log graphs, time, memory and gradients, and losses and metrics as Keras does.
 
     Give each variant a folder of its own below one common folder, and open TensorBoard on the common one: the run
-    varies, the tags do not, so that the curves lie over each other.
+    varies, the tags do not, so that the curves lie over each other. What cannot be logged (gradients through time of a
+    model without recurrent layers, anything on a full disk) is said in a warning, and the training goes on.
 
     Args:
         log_dir: Path. The folder of the variant, for example `"logs/lstm-L2-U64-T64/full"`; runs `train`, `validation`
@@ -36,10 +38,10 @@ def comparison_callbacks(
             many training steps. Defaults to 10.
         graph: Boolean. Whether to write the op-level graphs. Defaults to `True`.
         time: Boolean. Whether to log how long training steps take. Defaults to `True`.
-        gradient_flow: Boolean. Whether to log gradients through time, every 50 training steps. Turn it off for a model
-            without recurrent layers. Defaults to `True`.
+        gradient_flow: Boolean. Whether to log gradients through time, every 50 training steps. Defaults to `True`.
         states_of: Array or `None`. Inputs, whose first sequence's inner states are shown after each epoch. Defaults to
             `None`: no states.
+        strict: Boolean. Whether what cannot be logged ends the training with an error. Defaults to `False`.
 
     Returns:
         A list of Keras callbacks, to be passed to `fit`.
@@ -54,16 +56,16 @@ def comparison_callbacks(
     """
     update_freq = validate_update_freq(update_freq)
     callbacks: list[keras.callbacks.Callback] = [
-        MetricsLogger(str(log_dir), update_freq=update_freq, profile_batch=0),
-        MemoryLogger(log_dir, update_freq),
-        GradientNormLogger(log_dir, update_freq),
+        MetricsLogger(log_dir, update_freq, strict=strict),
+        MemoryLogger(log_dir, update_freq, strict=strict),
+        GradientNormLogger(log_dir, update_freq, strict=strict),
     ]
     if time:
-        callbacks.append(TimeLogger(log_dir, update_freq))
+        callbacks.append(TimeLogger(log_dir, update_freq, strict=strict))
     if graph:
-        callbacks.append(GraphLogger(log_dir))
+        callbacks.append(GraphLogger(log_dir, strict=strict))
     if gradient_flow:
-        callbacks.append(GradientFlowLogger(log_dir))
+        callbacks.append(GradientFlowLogger(log_dir, strict=strict))
     if states_of is not None:
-        callbacks.append(StateLogger(log_dir, states_of))
+        callbacks.append(StateLogger(log_dir, states_of, strict=strict))
     return callbacks

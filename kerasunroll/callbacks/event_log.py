@@ -1,7 +1,7 @@
 """Writing TensorBoard event files without a TensorFlow operation per number.
 
 `tf.summary.scalar` takes a quarter of a millisecond, which for a dozen gradient norms is a tenth of a training
-step. Here an event is a protocol buffer that a thread of TensorBoard's own writer puts into the file.
+step. Here an event is a protocol buffer, made and written in Python.
 """
 
 import io
@@ -12,20 +12,22 @@ from typing import Any
 
 import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
 from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text import metadata as text_metadata
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+from kerasunroll.callbacks.event_file import EventFile
 
 
 class EventLog:
-    """An event file in a folder, opened when the first event comes.
+    """A writer into the event file of a folder, which is opened when the first entry comes.
 
-    After `close`, the next event opens a new file beside the old one: nothing is overwritten.
+    All logs of one folder share its file (see `kerasunroll.callbacks.event_file`). After all of them have been closed,
+    the next entry opens a new file beside the old one: nothing is overwritten. Every entry is on disk at once.
 
     Args:
         directory: Path of the TensorBoard run.
@@ -33,8 +35,7 @@ class EventLog:
 
     def __init__(self, directory: str | Path) -> None:
         self._directory = Path(directory)
-        self._writer: EventFileWriter | None = None
-        self._described: set[str] = set()
+        self._file: EventFile | None = None
 
     def scalars(self, values: Mapping[str, float], step: int, wall_time: float | None = None) -> None:
         """Write one number per tag.
@@ -44,11 +45,21 @@ class EventLog:
             step: Integer. The training step or the epoch.
             wall_time: Float. Seconds since 1970; now by default.
         """
-        self._summary([self._scalar(tag, value) for tag, value in values.items()], step, wall_time)
+        described = self._opened().described
+        summaries = [scalar_value(tag, value, described=tag in described) for tag, value in values.items()]
+        self._summary(summaries, step, wall_time)
+        described.update(values)
 
     def text(self, tag: str, markdown: str, step: int = 0) -> None:
         """Write Markdown for the Text tab."""
         self._summary([text_value(tag, markdown)], step)
+
+    def note(self, markdown: str) -> None:
+        """Write Markdown for the Text tab under `note`, unless another log has written the same into the file."""
+        notes = self._opened().notes
+        if markdown not in notes:
+            notes.add(markdown)
+            self.text("note", markdown)
 
     def image(self, tag: str, png: bytes, width: int, height: int, step: int) -> None:
         """Write a picture, given as the bytes of a PNG file, for the Images tab."""
@@ -58,31 +69,32 @@ class EventLog:
         """Write the run's op-level graph, a `tf.compat.v1.GraphDef`, for the Graphs tab."""
         self._add(Event(graph_def=graph_def.SerializeToString(), wall_time=time.time()))
 
-    def flush(self) -> None:
-        """Bring everything written so far to the disk, where TensorBoard sees it."""
-        if self._writer is not None:
-            self._writer.flush()
+    def layers(self, model_json: str) -> None:
+        """Write a model's layers, as `model.to_json()` gives them, for the conceptual graph of the Graphs tab."""
+        metadata = SummaryMetadata(
+            plugin_data=SummaryMetadata.PluginData(plugin_name="graph_keras_model", content=b"1")
+        )
+        tensor = TensorProto(dtype=DT_STRING, string_val=[model_json.encode()], tensor_shape=_shape())
+        self._summary([Summary.Value(tag="keras", metadata=metadata, tensor=tensor)], step=0)
 
     def close(self) -> None:
-        """Flush and close the file."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-            self._described.clear()
-
-    def _scalar(self, tag: str, value: float) -> Summary.Value:
-        # TensorBoard needs the description of a tag once per file.
-        described = tag in self._described
-        self._described.add(tag)
-        return scalar_value(tag, value, described=described)
+        """Leave the file; it is closed when all logs of the folder have left it."""
+        if self._file is not None:
+            self._file.release()
+            self._file = None
 
     def _summary(self, values: list[Summary.Value], step: int, wall_time: float | None = None) -> None:
         self._add(Event(summary=Summary(value=values), step=step, wall_time=wall_time or time.time()))
 
     def _add(self, event: Event) -> None:
-        if self._writer is None:
-            self._writer = EventFileWriter(str(self._directory))
-        self._writer.add_event(event)
+        self._opened().add(event)
+
+    def _opened(self) -> EventFile:
+        if self._file is not None and self._file.broken:
+            self.close()
+        if self._file is None:
+            self._file = EventFile.of(self._directory)
+        return self._file
 
 
 def scalar_value(tag: str, value: float, *, described: bool = False) -> Summary.Value:

@@ -1,16 +1,20 @@
 """Gradients through time out of Keras's own training step, as a by-product of its one backward pass."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kerasunroll.callbacks.replicas import gradients_received, meet
+from kerasunroll.callbacks.variables import variable_beside_tracing
+from kerasunroll.errors import InputError
 from kerasunroll.inspection import GradientsThroughTime, LayerGradients, NormsOverTime, SunkGradient, tapped
 from kerasunroll.inspection.recurrent import recurrent_layers
 from kerasunroll.inspection.sinks import gradient_sink_source
+from kerasunroll.models.building import build_from, is_built
 
 
 class FlowTap:
@@ -20,31 +24,51 @@ class FlowTap:
     step and put into variables, which `read` reads.
 
     Args:
-        model: A compiled and built Keras model.
+        model: A compiled Keras model. One that is not built yet is built from the batch of its first training step.
+
+    Raises:
+        InputError: If the model is built and has no recurrent layer, or one that cannot be tapped; for a model that is
+            not built yet, when the training step is traced.
     """
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
-        self._layers = [name for layer in recurrent_layers(model) for name in layer.cell_names]
+        self._layers = _names(model) if is_built(model) else []
         self._kept: dict[tuple[str, str], Any] = {}
         self._masked: dict[str, Any] = {}
         self._go_backwards: dict[str, bool] = {}
 
     @contextmanager
-    def hook(self, data: Any) -> Iterator[None]:  # noqa: ARG002
+    def hook(self, data: Any) -> Iterator[None]:
         """Tap the recurrent layers while this context is open."""
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        build_from(self._model, x)
+        self._layers = self._layers or _names(self._model)
         sink: list[SunkGradient] = []
         with ExitStack() as taps:
             runs = taps.enter_context(tapped(self._model, gradient_sink_source(self._model, sink)))
-            # Under a strategy, another replica begins where this one's gradients are waiting for its own.
-            with gradients_received(self._model.optimizer, lambda *_: taps.close()):
+            with _left_before_replicas_meet(self._model, taps):
                 yield
         self._go_backwards = {run.name: run.go_backwards for run in runs}
         places = [(sunk.run.name, sunk.point) for sunk in sink]
         meet(lambda tensors: self._keep_all(places, tensors), [*_values(sink), *_masks(sink)])
 
     def read(self) -> GradientsThroughTime:
-        """Return what the last training step with this hook left behind. Its loss is not kept: it is NaN."""
+        """Return what the last training step with this hook left behind. Its loss is not kept: it is NaN.
+
+        Raises:
+            InputError: If no gradient came by any recurrent layer.
+        """
+        if not self._masked:
+            reason = (
+                "its loss does not depend on them"
+                if self._go_backwards
+                else "none of them runs there where it can be observed (a tf.function of the model's own hides it)"
+            )
+            raise InputError(
+                f"No gradient is seen to flow back through a recurrent layer ({', '.join(self._layers)}) in a training "
+                f"step of model '{self._model.name}': {reason}."
+            )
         layers = [self._read_layer(name) for name in self._go_backwards if name in self._masked]
         seen = {layer.layer for layer in layers}
         missing = tuple(name for name in self._layers if name not in seen)
@@ -77,10 +101,20 @@ class FlowTap:
     def _keep(variables: dict[Any, Any], key: Any, value: Any) -> None:
         """Assign a value to a variable that outlives the graph, made at the first time."""
         if key not in variables:
-            with tf.init_scope():
-                zeros = tf.zeros([size or 0 for size in value.shape], value.dtype)
-                variables[key] = tf.Variable(zeros, trainable=False, shape=value.shape)
+            zeros = np.zeros([size or 0 for size in value.shape], value.dtype.as_numpy_dtype)
+            variables[key] = variable_beside_tracing(zeros, value.shape)
         variables[key].assign(value)
+
+
+def _names(model: keras.Model) -> list[str]:
+    return [name for layer in recurrent_layers(model) for name in layer.cell_names]
+
+
+def _left_before_replicas_meet(model: keras.Model, taps: ExitStack) -> AbstractContextManager[object]:
+    """Under a strategy, another replica begins where this one's gradients are waiting for its own."""
+    if model.distribute_strategy.num_replicas_in_sync == 1:
+        return nullcontext()
+    return gradients_received(model.optimizer, lambda *_: taps.close())
 
 
 def _values(sink: list[SunkGradient]) -> list[Any]:

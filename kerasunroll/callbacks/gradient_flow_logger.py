@@ -16,6 +16,7 @@ from kerasunroll.figures.flow import NORM_RANGE, flow_heatmap
 from kerasunroll.figures.flow_history import FlowHistory
 from kerasunroll.inspection import GradientFlow, GradientProbe, GradientsThroughTime, gradient_flow_summary
 from kerasunroll.inspection.norms import LayerGradients
+from kerasunroll.models.building import build_from
 
 MOST_COLUMNS: Final = 256
 """Entries kept for the heatmap. When there are more, every second one goes, so that all of training stays in view."""
@@ -53,16 +54,20 @@ class GradientFlowLogger(Logger):
             steps, beginning with the first. Defaults to 50.
         probe: Tuple `(x, y)` or `(x, y, sample_weight)`, or `None` for the training batch itself. Defaults to `None`.
         norm_range: Tuple of two floats, the ends of the colour scale. Defaults to 1e-12 and 1.
+        strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 
     Attributes:
         history: List of `FlowHistory`, one per layer.
 
     Raises:
-        InputError: When training begins, if the model has no recurrent layer or one that cannot be observed.
+        InputError: With `strict`, when training begins: if the model has no recurrent layer or one that cannot be
+            observed. Without, a warning says so.
 
     Example:
     >>> model.fit(x, y, callbacks=[GradientFlowLogger("logs/full", update_freq=10)])
     """
+
+    subject = "Gradients through time are"
 
     def __init__(
         self,
@@ -71,16 +76,12 @@ class GradientFlowLogger(Logger):
         *,
         probe: tuple[Any, ...] | None = None,
         norm_range: tuple[float, float] = NORM_RANGE,
+        strict: bool = False,
     ) -> None:
-        super().__init__(log_dir, update_freq)
+        super().__init__(log_dir, update_freq, strict=strict)
         self.probe = probe
         self.norm_range = norm_range
-        self._entries: list[tuple[int, GradientsThroughTime]] = []
-        self._tap: FlowTap | None = None
-        self._tapped_model: Any = None
-        self._gradient_probe: GradientProbe | None = None
-        self._due = False
-        self._warned = False
+        self.model_changes()
 
     @property
     def history(self) -> list[FlowHistory]:
@@ -89,44 +90,48 @@ class GradientFlowLogger(Logger):
             return []
         return [_history(layer.layer, self._entries) for layer in self._entries[0][1].layers]
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def model_changes(self) -> None:
+        """Forget the gradients of the model before."""
+        self._entries: list[tuple[int, GradientsThroughTime]] = []
+        self._tap: FlowTap | None = None
+        self._gradient_probe: GradientProbe | None = None
+        self._due = False
+
+    def training_begins(self) -> None:
         """Prepare the tap or the probe."""
-        super().on_train_begin(logs)
         self.pace = Pace()
         self._warned = False
         self._next_due = self.training_step
         if self.probe is not None:
+            build_from(self.model, self.probe[0])
             self._gradient_probe = GradientProbe(self.model, weights=False)
-        elif self._tapped_model is not self.model:
-            self._tap, self._tapped_model = FlowTap(self.model), self.model
+        elif self._tap is None:
+            self._tap = FlowTap(self.model)
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def epoch_begins(self) -> None:
         """With `update_freq="epoch"`, an entry is due."""
-        super().on_epoch_begin(epoch, logs)
         if self.update_freq == "epoch":
             self._next_due = self.training_step
 
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def training_steps_begin(self) -> None:
         """Have the coming training step hand out its gradients, if an entry is due."""
         self._due = self.training_step >= self._next_due
         if self._due and self._tap is not None and self.probe is None:
-            TrainFunction.of(self.model).choose_variant(self._tap.hook)
+            TrainFunction.of(self.model, build_first=True).choose_variant(self._tap.hook, self.turn_off)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def training_steps_end(self, count: int, logs: dict[str, Any]) -> None:  # noqa: ARG002
         """Write the entry."""
-        before = self.training_step
-        super().on_train_batch_end(batch, logs)
         if not self._due:
             return
+        before = self.training_step - count
         self._next_due = before + (10**18 if self.update_freq == "epoch" else int(self.update_freq))
         self._write(self._gradients())
         if self.pace.allows():
             self._draw()
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Draw the heatmaps of all of training, and close the event file."""
+    def training_ends(self) -> None:
+        """Draw the heatmaps of all of training."""
         self._draw()
-        super().on_train_end(logs)
 
     def _gradients(self) -> GradientsThroughTime:
         if self._gradient_probe is not None and self.probe is not None:
@@ -156,7 +161,6 @@ class GradientFlowLogger(Logger):
                 self.log.image(f"gradient_through_time/{history.layer}", *picture, step=self.training_step)
             words = gradient_flow_summary(self._entries[-1][1]).describe().replace("\n", "\n\n")
             self.log.text("gradient_through_time/summary", words, self.training_step)
-            self.log.flush()
 
     def _warn_once(self, flow: GradientFlow) -> None:
         if self._warned:

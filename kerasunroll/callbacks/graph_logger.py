@@ -1,79 +1,80 @@
 """The callback that shows the graphs."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.src.models.functional import Functional
 
 from kerasunroll.callbacks.event_log import EventLog
-from kerasunroll.callbacks.logger import Logger
+from kerasunroll.callbacks.logger import Guard, Logger
 from kerasunroll.callbacks.train_function import TrainFunction
+from kerasunroll.errors import InputError
 from kerasunroll.inspection.graph import GraphCensus, forward_graph, graph_census
 from kerasunroll.inspection.readable_graph import MAX_BYTES, readable_graph
+from kerasunroll.models.building import has_call
 
 
 class GraphLogger(Logger):
-    """Writes the op-level graphs of the forward pass and of the training step for TensorBoard's Graphs tab.
+    """Writes the graphs of the forward pass and of the training step for TensorBoard's Graphs tab.
 
     The graph of the training step is the very one that `fit` runs, in the run `train`; that of the forward pass is
     in the run `forward`, because a run holds one graph. Both open as layers, then time steps: `lstm_1`, inside it
     `t000`, `t001`, ...; the way back is in `gradient_tape`. Their sizes are logged as `graph/forward_nodes`,
     `graph/training_step_nodes` and `graph/training_step_bytes`.
 
-    A model that runs eagerly has no graph of its training step; then only the forward pass is written.
+    A model that runs eagerly has no graph of its training step; then only the forward pass is written. A `Sequential`
+    or functional model is shown layer by layer too, as Keras's TensorBoard callback does (`keras`, a conceptual graph).
+    A model without a `call` (a GAN with a `train_step` of its own) has no forward pass to show: a warning says so.
 
     Args:
         log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
         max_bytes: Integer. A larger graph is shown with fewer time steps, and a text says so. Defaults to 20 MB.
+        strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 
     Example:
     >>> model.fit(x, y, callbacks=[GraphLogger("logs/full")])
     """
 
-    def __init__(self, log_dir: str | Path, max_bytes: int = MAX_BYTES) -> None:
-        super().__init__(log_dir)
+    subject = "Graphs are"
+
+    def __init__(self, log_dir: str | Path, max_bytes: int = MAX_BYTES, *, strict: bool = False) -> None:
+        super().__init__(log_dir, strict=strict)
         self.max_bytes = max_bytes
         self._forward_log = EventLog(self.log_dir / "forward")
-        self._training_step_graph: Any = None
-        self._input_spec: Any = None
-        self._written_for: keras.Model | None = None
+        self._traced: _TracedTrainingStep | None = None
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def model_changes(self) -> None:
+        """Write the graphs of the new model too."""
+        self._traced = _TracedTrainingStep(self.guarded)
+        self._is_written = False
+
+    def training_begins(self) -> None:
         """Stand by for the tracing of the training step."""
-        super().on_train_begin(logs)
-        if self._written_for is not self.model:
-            TrainFunction.of(self.model).add_hook(self._see)
+        if not self._is_written and self._traced is not None:
+            TrainFunction.of(self.model, build_first=True).add_hook(self._traced.seen, self.turn_off)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def training_steps_end(self, count: int, logs: dict[str, Any]) -> None:  # noqa: ARG002
         """Write the graphs, once per model."""
-        super().on_train_batch_end(batch, logs)
-        if self._written_for is self.model or self._input_spec is None:
+        if self._traced is None or self._traced.input_spec is None:
             return
-        self._written_for = self.model
-        if self._training_step_graph is not None:
-            census = self._write(self.log, "training_step", self._training_step_graph)
-            self.log.scalars({"graph/training_step_bytes": census.bytes}, step=0)
-        self._write(self._forward_log, "forward", forward_graph(self.model, self._input_spec))
         # The graph of a long unrolled network is large; it is written and not needed again.
-        self._training_step_graph = None
+        traced, self._traced, self._is_written = self._traced, None, True
+        _write_layers(self.log, self.model)
+        if traced.graph is not None:
+            census = self._write(self.log, "training_step", traced.graph)
+            self.log.scalars({"graph/training_step_bytes": census.bytes}, step=0)
+        if not has_call(self.model):
+            raise InputError(f"Model '{self.model.name}' has no method `call`, so there is no forward pass to show.")
+        self._write(self._forward_log, "forward", forward_graph(self.model, traced.input_spec))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Close the event files."""
         super().on_train_end(logs)
         self._forward_log.close()
-
-    @contextmanager
-    def _see(self, data: Any) -> Iterator[None]:
-        yield
-        if self._written_for is self.model:
-            return
-        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        self._input_spec = tf.nest.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), x)
-        if tf.inside_function():
-            self._training_step_graph = tf.compat.v1.get_default_graph()
 
     def _write(self, log: EventLog, kind: str, graph: Any) -> GraphCensus:
         census = graph_census(graph.as_graph_def())
@@ -86,5 +87,37 @@ class GraphLogger(Logger):
                 f"The graph has {census.nodes:,} nodes ({census.bytes / 1e6:.0f} MB), more than the Graphs tab can "
                 f"show. {shown.left_out} time steps in the middle of every unrolled layer were left out of it.",
             )
-        log.flush()
         return census
+
+
+class _TracedTrainingStep:
+    """What is seen when the training step of one model is traced.
+
+    Attributes:
+        graph: The graph; `None` for a model that runs eagerly, and until it is traced.
+        input_spec: The `tf.TensorSpec`s of the inputs; `None` until the training step is traced or run.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self.graph: Any = None
+        self.input_spec: Any = None
+
+    @contextmanager
+    def seen(self, data: Any) -> Iterator[None]:
+        """See what is traced while this context is open."""
+        yield
+        self._guard(self._see)(data)
+
+    def _see(self, data: Any) -> None:
+        # TensorFlow traces again where weights were made in the first trace; the last one is what runs.
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        self.input_spec = tf.nest.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), x)
+        self.graph = tf.compat.v1.get_default_graph() if tf.inside_function() else None
+
+
+def _write_layers(log: EventLog, model: keras.Model) -> None:
+    """Write the layers of a model, if they are a graph that Keras knows."""
+    if isinstance(model, keras.Sequential | Functional):
+        with suppress(Exception):  # a layer of the user's without get_config; the other graphs are there
+            log.layers(model.to_json())

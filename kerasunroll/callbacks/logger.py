@@ -1,15 +1,24 @@
-"""What the callbacks of this package have in common: where they write, when, and how they count training steps."""
+"""What the callbacks of this package have in common: where they write, when, and that they never stop a training."""
 
+import warnings
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, ParamSpec
 
 import keras
 
 from kerasunroll.callbacks.event_log import EventLog
-from kerasunroll.errors import InputError
+from kerasunroll.callbacks.optimizers import training_steps_done
+from kerasunroll.errors import InputError, KerasunrollWarning
 
 UpdateFrequency = int | str
 """`"epoch"`, `"batch"`, or an integer: a number of training steps."""
+
+Guard = Callable[[Callable[..., object]], Callable[..., None]]
+"""Returns a function that does the same and raises nothing: `Logger.guarded`."""
+
+P = ParamSpec("P")
 
 
 def validate_update_freq(update_freq: object) -> UpdateFrequency:
@@ -31,44 +40,94 @@ def validate_update_freq(update_freq: object) -> UpdateFrequency:
 
 
 class Logger(keras.callbacks.Callback):
-    """Base class: writes into `log_dir/<run>` and numbers training steps through several calls of `fit`.
+    """Base class: writes into `log_dir/<run>`, numbers training steps, and keeps its own failures from the training.
+
+    A subclass overrides the methods below `on_test_end`, not Keras's. What they raise turns the logger off until the
+    next `fit`: one warning says what is not logged any more and why, and the training goes on.
 
     Training steps are counted from where the optimiser stands (`optimizer.iterations`), so that what a second `fit`, or
-    a model that was saved and loaded, logs goes on where the first ended. `self.training_step` is the number of
-    training steps done so far.
+    a model that was saved and loaded, logs goes on where the first ended. With another model, a logger begins anew.
 
     Args:
         log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
         update_freq: `"epoch"`, `"batch"` or an integer: every so many training steps.
+        strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
+
+    Attributes:
+        training_step: Integer. How many training steps have been done.
     """
 
     run: ClassVar[str] = "train"
+    subject: ClassVar[str]
+    """What is logged, as a warning says it: "gradient norms"."""
 
-    def __init__(self, log_dir: str | Path, update_freq: UpdateFrequency = "epoch") -> None:
+    def __init__(self, log_dir: str | Path, update_freq: UpdateFrequency = "epoch", *, strict: bool = False) -> None:
         super().__init__()
         self.log_dir = Path(log_dir)
         self.update_freq = validate_update_freq(update_freq)
+        self.strict = strict
+        self.log = EventLog(self.log_dir / self.run)
         self.training_step = 0
+        self._logged_model: keras.Model | None = None
+        self._is_off = False
         self._epoch_start = 0
         self._last_logged = 0
-        self.log = EventLog(self.log_dir / self.run)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Start anew; training steps are counted on from where the optimiser stands."""
-        self.training_step = max(self.training_step, _training_steps_done(self.model.optimizer))
-        self._last_logged = self.training_step
+        """Begin, anew with a model that was not trained with this logger before."""
+        self._is_off = False
+        self.guarded(self._prepare)()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Remember where the epoch began."""
         self._epoch_start = self.training_step
+        self.guarded(self.epoch_begins)()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Prepare for the coming training steps."""
+        self.guarded(self.training_steps_begin)()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Count the training steps; `batch` is the index of the last one done in this epoch."""
-        self.training_step = self._epoch_start + batch + 1
+        before, self.training_step = self.training_step, self._epoch_start + batch + 1
+        self.guarded(self.training_steps_end)(self.training_step - before, logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write what is due at the end of an epoch."""
+        self.guarded(self.epoch_ends)(epoch, logs or {})
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Close the event file."""
+        """Write the rest, and close the event file."""
+        self.guarded(self.training_ends)()
         self.log.close()
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Write what is due after a validation."""
+        self.guarded(self.validation_ends)(logs or {})
+
+    def model_changes(self) -> None:
+        """Forget all that belongs to the model before; called before `training_begins` with another model."""
+
+    def training_begins(self) -> None:
+        """Prepare. The model need not be built yet: then its weights appear in the first training step."""
+
+    def epoch_begins(self) -> None:
+        """Prepare for an epoch."""
+
+    def training_steps_begin(self) -> None:
+        """Prepare for the coming `steps_per_execution` training steps."""
+
+    def training_steps_end(self, count: int, logs: dict[str, Any]) -> None:
+        """Write what is due after `count` training steps; `logs` are Keras's, losses and metrics by name."""
+
+    def epoch_ends(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Write what is due at the end of an epoch."""
+
+    def validation_ends(self, logs: dict[str, Any]) -> None:
+        """Write what is due after a validation."""
+
+    def training_ends(self) -> None:
+        """Write the rest."""
 
     def is_due(self) -> bool:
         """Tell whether an entry is due after this training step, and if so, take it as made.
@@ -81,8 +140,44 @@ class Logger(keras.callbacks.Callback):
         self._last_logged = self.training_step
         return True
 
+    def guarded(self, work: Callable[P, object]) -> Callable[P, None]:
+        """Return `work` such that it is left out while the logger is off, and turns it off when it fails."""
 
-def _training_steps_done(optimizer: Any) -> int:
-    # Under gradient accumulation `iterations` counts the updates, one for so many training steps.
-    each = getattr(optimizer, "gradient_accumulation_steps", None) or 1
-    return int(optimizer.iterations.numpy()) * each
+        @wraps(work)
+        def guarded_work(*args: P.args, **kwargs: P.kwargs) -> None:
+            if self._is_off:
+                return
+            try:
+                work(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - whatever goes wrong in a logger, the training goes on
+                self.turn_off(error)
+
+        return guarded_work
+
+    def turn_off(self, error: Exception) -> None:
+        """Log nothing more until the next `fit`, and say so once; with `strict`, raise the error instead."""
+        if self.strict:
+            raise error
+        if not self._is_off:
+            self._is_off = True
+            reason = str(error) if isinstance(error, InputError | OSError) else f"{type(error).__name__}: {error}"
+            warnings.warn(
+                f"{self.subject} no longer logged into '{self.log_dir}' (training step {self.training_step}); the "
+                f"training goes on. The reason: {reason}",
+                KerasunrollWarning,
+                stacklevel=2,
+            )
+
+    def _prepare(self) -> None:
+        if self.model is not self._logged_model:
+            former, self._logged_model = self._logged_model, self.model
+            self.model_changes()
+            self.training_step = 0
+            if former is not None:
+                self.log.note(
+                    f"Model '{former.name}' wrote into this folder before; here begins model '{self.model.name}', and "
+                    "with it every curve. Give each model a log_dir of its own to keep them apart."
+                )
+        self.training_step = max(self.training_step, training_steps_done(self.model))
+        self._last_logged = self.training_step
+        self.training_begins()

@@ -26,6 +26,7 @@ class MemoryLogger(Logger):
         log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
         update_freq: `"epoch"`: the largest peak of the epoch's training steps; `"batch"` or an integer: the largest
             of so many training steps. Defaults to `"epoch"`.
+        strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 
     Attributes:
         peak_bytes: Integer or `None`. The largest tensor peak of all training steps since `on_train_begin`.
@@ -36,8 +37,10 @@ class MemoryLogger(Logger):
     >>> model.fit(x, y, callbacks=[MemoryLogger("logs/full")])
     """
 
-    def __init__(self, log_dir: str | Path, update_freq: UpdateFrequency = "epoch") -> None:
-        super().__init__(log_dir, update_freq)
+    subject = "Memory is"
+
+    def __init__(self, log_dir: str | Path, update_freq: UpdateFrequency = "epoch", *, strict: bool = False) -> None:
+        super().__init__(log_dir, update_freq, strict=strict)
         self._process = psutil.Process()
         self._memory: DeviceMemory | None = None
         self._warned = False
@@ -54,9 +57,8 @@ class MemoryLogger(Logger):
         """The part of it that was there before the training step."""
         return self._largest and self._largest[1]
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def training_begins(self) -> None:
         """Find out whose memory can be counted."""
-        super().on_train_begin(logs)
         self._memory = DeviceMemory(self.model)
         self._reset()
         if not self._memory.devices and not self._warned:
@@ -68,14 +70,13 @@ class MemoryLogger(Logger):
                 stacklevel=2,
             )
 
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def training_steps_begin(self) -> None:
         """Let the peak count from here."""
         if self._memory is not None:
             self._alive = self._memory.reset()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def training_steps_end(self, count: int, logs: dict[str, Any]) -> None:  # noqa: ARG002
         """Keep the largest peak, and write it when due."""
-        super().on_train_batch_end(batch, logs)
         # A training step that hands out gradients through time holds more than an ordinary one.
         ran_variant = getattr(self.model.train_function, "ran_variant", False)
         if self._memory is not None and self._memory.devices and not ran_variant:
@@ -83,11 +84,10 @@ class MemoryLogger(Logger):
         if self.is_due():
             self._write(self.training_step)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def epoch_ends(self, epoch: int, logs: dict[str, Any]) -> None:  # noqa: ARG002
         """Write the largest peak of the epoch."""
         if self.update_freq == "epoch":
             self._write(self.training_step)
-        self.log.flush()
 
     def _reset(self) -> None:
         self._recent = (0, 0)

@@ -1,64 +1,92 @@
-"""Keras's own TensorBoard callback, made to go on where an earlier `fit` ended."""
+"""The callback that logs losses and metrics, under the tags of Keras's own TensorBoard callback."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
+import numpy as np
+
+from kerasunroll.callbacks.event_log import EventLog
+from kerasunroll.callbacks.logger import Logger, UpdateFrequency
+
+_VALIDATION = "val_"
 
 
-class MetricsLogger(keras.callbacks.TensorBoard):
-    """`keras.callbacks.TensorBoard`, except that a second `fit` does not write over what the first one logged.
+class MetricsLogger(Logger):
+    """Logs losses, metrics and the learning rate as `keras.callbacks.TensorBoard` does, and goes on in a second `fit`.
 
-    Keras counts batches and epochs from 0 in every `fit`; here they go on. Everything else is Keras's: the tags
-    `epoch_*` and `batch_*`, and all arguments.
+    Tags, those of Keras: `epoch_<name>` in the runs `train` and `validation`, with `epoch_learning_rate`;
+    `batch_<name>`, the mean since the epoch began; `evaluation_<name>_vs_iterations` in `validation`.
+
+    Keras's callback counts epochs and batches from 0 in every `fit`, and with an integer `update_freq` loses the epochs
+    whose last training step is not a multiple of it (Keras 3.15). Histograms, embeddings and the profiler are there and
+    not here: give Keras's callback a folder of its own for them, because TensorBoard follows one growing file per
+    folder.
+
+    Args:
+        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
+        update_freq: `"epoch"`, `"batch"` or an integer: `batch_<name>` every so many training steps. Defaults to
+            `"epoch"`: not at all.
+        strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
+
+    Example:
+    >>> model.fit(x, y, callbacks=[MetricsLogger("logs/full")])
     """
 
-    _batches_done = 0
-    _epochs_done = 0
-    _first_epoch: int | None = None
+    subject = "Losses and metrics are"
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Count batches on from the `fit` before."""
-        super().on_train_begin(logs)
-        self._global_train_batch = self._batches_done
-        self._first_epoch = None
+    def __init__(self, log_dir: str | Path, update_freq: UpdateFrequency = "epoch", *, strict: bool = False) -> None:
+        super().__init__(log_dir, update_freq, strict=strict)
+        self._validation_log = EventLog(self.log_dir / "validation")
+        self.model_changes()
 
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Leave Keras's work out of batches that are not logged: its summaries cost time also where nothing is written.
+    def model_changes(self) -> None:
+        """Count epochs from 0."""
+        self._epochs_done = 0
 
-        With a number of batches as `update_freq`, that is.
-        """
-        if self._is_logged(self._global_train_batch + 1):
-            super().on_train_batch_begin(batch, logs)
-        else:
-            self._global_train_batch += 1
+    def training_begins(self) -> None:
+        """Count epochs on from the `fit` before."""
+        self._first_epoch: int | None = None
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Log the batch, if it is one of those to be logged."""
-        if self._is_logged(self._global_train_batch):
-            super().on_train_batch_end(batch, logs)
+    def training_steps_end(self, count: int, logs: dict[str, Any]) -> None:  # noqa: ARG002
+        """Write the means since the epoch began, when due."""
+        if self.is_due():
+            self.log.scalars(_tagged("batch_{}", logs), self.training_step)
 
-    def _is_logged(self, batch: int) -> bool:
-        # profile_batch and write_steps_per_second are at work in every batch.
-        always = self.update_freq == "epoch" or self._should_trace or self.write_steps_per_second
-        return bool(always) or batch % self.update_freq == 0
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Log the epoch under its number over all calls of `fit`; with `initial_epoch`, the caller's number."""
+    def epoch_ends(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Write the epoch under its number over all calls of `fit`; with `initial_epoch`, the caller's number."""
         if self._first_epoch is None:
             self._first_epoch = max(0, self._epochs_done - epoch)
-        # With an integer update_freq, Keras 3.15 leaves its filter for single batches in place at the end of an epoch,
-        # and loses the epoch's metrics unless the last batch happened to be due.
-        with tf.summary.record_if(True):
-            super().on_epoch_end(epoch + self._first_epoch, logs)
-        self._epochs_done = epoch + self._first_epoch + 1
+        epoch += self._first_epoch
+        self._epochs_done = epoch + 1
+        training = {name: value for name, value in logs.items() if not name.startswith(_VALIDATION)}
+        validation = {name.removeprefix(_VALIDATION): value for name, value in logs.items() if name not in training}
+        self.log.scalars(_tagged("epoch_{}", training | _learning_rate(self.model)), epoch)
+        if validation:
+            self._validation_log.scalars(_tagged("epoch_{}", validation), epoch)
 
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Log the validation's metrics, after every validation."""
-        with tf.summary.record_if(True):
-            super().on_test_end(logs)
+    def validation_ends(self, logs: dict[str, Any]) -> None:
+        """Write losses and metrics over training steps."""
+        self._validation_log.scalars(_tagged("evaluation_{}_vs_iterations", logs), self.training_step)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Remember where this `fit` ended."""
-        self._batches_done = self._global_train_batch
+        """Close the event files."""
         super().on_train_end(logs)
+        self._validation_log.close()
+
+
+def _tagged(tag: str, logs: dict[str, Any]) -> dict[str, float]:
+    """Return the numbers among what a `train_step` returned, which may be anything, by tag."""
+    values = {name: np.asarray(value) for name, value in logs.items()}
+    return {
+        tag.format(name): float(value.item())
+        for name, value in values.items()
+        if value.size == 1 and value.dtype.kind in "biuf"
+    }
+
+
+def _learning_rate(model: keras.Model) -> dict[str, float]:
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        return {}
+    return {"learning_rate": float(optimizer.learning_rate.numpy())}

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import keras
 import tensorflow as tf
 
-See = Callable[[Sequence[Any], Sequence[Any] | None], object]
-"""Called with the gradients and the weights that an optimiser's `apply` is given."""
+See = Callable[[keras.optimizers.Optimizer, Sequence[Any], Sequence[Any]], object]
+"""Called with an optimiser, and the gradients and the weights that its `apply` is given."""
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def gradients_received(optimizer: Any, see: See) -> Iterator[None]:
     """
     watch = vars(optimizer).get("apply")
     if not isinstance(watch, _Watch):
-        watch = _Watch(optimizer.apply)
+        watch = _Watch(optimizer)
         # Written into the instance's own dict: Keras's attribute tracking must not see it.
         vars(optimizer)["apply"] = watch
     mine = watch.seeing.setdefault(threading.get_ident(), [])
@@ -44,15 +45,19 @@ def gradients_received(optimizer: Any, see: See) -> Iterator[None]:
 class _Watch:
     """Stands in the place of an optimiser's `apply`, for all replicas; each is seen by its own."""
 
-    def __init__(self, apply: Callable[..., Any]) -> None:
-        self._apply = apply
+    def __init__(self, optimizer: keras.optimizers.Optimizer) -> None:
+        self._optimizer = optimizer
+        self._apply = optimizer.apply
         self.seeing: dict[int, list[See]] = {}
 
     def __call__(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> Any:
+        grads = list(grads)
+        # Without weights, those are meant that the optimiser was built with.
+        variables = self._optimizer._trainable_variables if trainable_variables is None else list(trainable_variables)
         # The last one first, as contexts are left: what belongs to this replica must end before it meets the others.
         for see in reversed(self.seeing.get(threading.get_ident(), [])):
-            see(grads, trainable_variables)
-        return self._apply(grads, trainable_variables)
+            see(self._optimizer, grads, variables)
+        return self._apply(grads, None if trainable_variables is None else variables)
 
 
 def summed(tensors: list[Any]) -> list[Any]:

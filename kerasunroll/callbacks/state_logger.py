@@ -8,6 +8,7 @@ from kerasunroll.callbacks.logger import Logger, UpdateFrequency
 from kerasunroll.callbacks.pace import Pace
 from kerasunroll.figures.states import state_heatmap
 from kerasunroll.inspection import StateProbe
+from kerasunroll.models.building import build_from
 
 
 class StateLogger(Logger):
@@ -20,47 +21,49 @@ class StateLogger(Logger):
         log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
         x: Array. A batch of inputs; its first sequence is shown.
         update_freq: `"epoch"`, `"batch"` or an integer: every so many training steps. Defaults to `"epoch"`.
+        strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 
     Raises:
-        InputError: When training begins, if the model has no recurrent layer or one that cannot be observed, or if `x`
-            does not fit the model.
+        InputError: With `strict`, when training begins: if the model has no recurrent layer or one that cannot be
+            observed, or if `x` does not fit the model. Without, a warning says so.
 
     Example:
     >>> model.fit(x, y, callbacks=[StateLogger("logs/full", x[:1])])
     """
 
-    def __init__(self, log_dir: str | Path, x: Any, update_freq: UpdateFrequency = "epoch") -> None:
-        super().__init__(log_dir, update_freq)
+    subject = "States are"
+
+    def __init__(
+        self, log_dir: str | Path, x: Any, update_freq: UpdateFrequency = "epoch", *, strict: bool = False
+    ) -> None:
+        super().__init__(log_dir, update_freq, strict=strict)
         self.x = x
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def training_begins(self) -> None:
         """Prepare the probe, and show the states before training."""
-        super().on_train_begin(logs)
+        build_from(self.model, self.x)
         self._probe = StateProbe(self.model)
         self.pace = Pace()
         self._draw()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def training_steps_end(self, count: int, logs: dict[str, Any]) -> None:  # noqa: ARG002
         """Draw when due."""
-        super().on_train_batch_end(batch, logs)
         if self.is_due() and self.pace.allows():
             self._draw()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def epoch_ends(self, epoch: int, logs: dict[str, Any]) -> None:  # noqa: ARG002
         """Draw when due."""
         if self.update_freq == "epoch" and self.pace.allows():
             self._draw()
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Show the states after training, and close the event file."""
+    def training_ends(self) -> None:
+        """Show the states after training."""
         if self._drawn_at != self.training_step:
             self._draw()
-        super().on_train_end(logs)
 
     def _draw(self) -> None:
         with self.pace.working():
             for name, states in self._probe(self.x).items():
                 picture = figure_png(state_heatmap(name, states.states, states.unmasked))
                 self.log.image(f"state/{name}", *picture, step=self.training_step)
-            self.log.flush()
         self._drawn_at = self.training_step

@@ -22,6 +22,7 @@ class TimeLogger(Logger):
     Args:
         log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
         update_freq: `"epoch"`, `"batch"` or an integer: every so many training steps. Defaults to `"epoch"`.
+        strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 
     Attributes:
         trace_seconds: Float or `None`.
@@ -29,33 +30,38 @@ class TimeLogger(Logger):
         step_seconds: List of floats: every training step without tracing since `on_train_begin`.
     """
 
-    def __init__(self, log_dir: str | Path, update_freq: UpdateFrequency = "epoch") -> None:
-        super().__init__(log_dir, update_freq)
+    subject = "Times are"
+
+    def __init__(self, log_dir: str | Path, update_freq: UpdateFrequency = "epoch", *, strict: bool = False) -> None:
+        super().__init__(log_dir, update_freq, strict=strict)
+        self._function: TrainFunction | None = None
         self._reset()
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def training_begins(self) -> None:
         """Start the watch."""
-        super().on_train_begin(logs)
+        self._stop()  # a fit that was interrupted has not
         self._reset()
-        self._function = TrainFunction.of(self.model)
+        self._function = TrainFunction.of(self.model, build_first=True)
         self._function.listeners.append(self._take)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def training_steps_end(self, count: int, logs: dict[str, Any]) -> None:  # noqa: ARG002
         """Write when due."""
-        super().on_train_batch_end(batch, logs)
         if self.is_due():
             self._write()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def epoch_ends(self, epoch: int, logs: dict[str, Any]) -> None:  # noqa: ARG002
         """Write the epoch's median."""
         if self.update_freq == "epoch":
             self._write()
-        self.log.flush()
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+    def training_ends(self) -> None:
         """Stop the watch."""
-        self._function.listeners.remove(self._take)
-        super().on_train_end(logs)
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._function is not None:
+            self._function.listeners.remove(self._take)
+            self._function = None
 
     def _reset(self) -> None:
         self.step_seconds: list[float] = []

@@ -8,6 +8,7 @@ from typing import Any, Final
 import keras
 
 from kerasunroll.errors import InputError
+from kerasunroll.models.building import is_built
 
 OWN_RUN: Final = "run_through_time"
 """The method by which a layer with an inner loop of its own can be tapped; called like `keras.src.backend.rnn`."""
@@ -51,7 +52,7 @@ def recurrent_layers(model: Any) -> tuple[RecurrentLayer, ...]:
     """
     if not isinstance(model, keras.Model):
         raise InputError(f"Expected a keras.Model, got {type(model).__name__}: {model!r}.")
-    if not model.built:
+    if not is_built(model):
         raise InputError(
             f"Model '{model.name}' is not built, so its weights do not exist yet. "
             "Give it a keras.Input, or call it once on a batch."

@@ -56,6 +56,7 @@ def train(
         time=figures is None,
         gradient_flow=observable,
         states_of=session.source.x_validation[: session.batch_size or 1] if observable else None,
+        strict=True,  # a run whose figures are missing must not pass for a whole one
     )
     on_begin()
     start = time.perf_counter()

@@ -1,22 +1,16 @@
 """TensorBoard on a small comparison, and a page of a real Chromium looking at it."""
 
-import json
-import re
 import shutil
-import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
+sys.path.insert(0, str(Path(__file__).parent))
 from fixed_run import write_run
-
-Result = TypeVar("Result")
+from serving import SECONDS, answer, eventually, serving
 
 TIMESTEPS, FEATURES, CLASSES = 6, 2, 3
 COMPARISON = "comparison"
@@ -26,8 +20,6 @@ QUIET_BROWSER = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 ]
-SECONDS = 60
-"""A slow machine may take that long to show something."""
 
 
 @pytest.fixture(scope="session")
@@ -78,36 +70,15 @@ def logs(browser, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tensorboard(logs, tmp_path_factory) -> Iterator[str]:
     """The address of a TensorBoard that has read all runs."""
-    output = tmp_path_factory.mktemp("tensorboard") / "output.txt"
-    with output.open("wb") as file:
-        command = ["-m", "tensorboard.main", "--logdir", str(logs), "--host", "127.0.0.1", "--port", "0"]
-        process = subprocess.Popen([sys.executable, *command], stdout=file, stderr=subprocess.STDOUT)
+    with serving(logs, tmp_path_factory.mktemp("tensorboard") / "output.txt") as url:
 
-    def address() -> str | None:
-        assert process.poll() is None, output.read_text()
-        found = re.search(r"http://127\.0\.0\.1:\d+/", output.read_text())
-        return found and found[0]
+        def has_read_all_runs() -> bool:
+            return set(answer(url + "data/runs")) == {
+                str(file.parent.relative_to(logs)) for file in logs.rglob("*tfevents*")
+            }
 
-    def has_read_all_runs() -> bool:
-        with urllib.request.urlopen(url + "data/runs", timeout=SECONDS) as answer:  # noqa: S310
-            return set(json.load(answer)) == {str(file.parent.relative_to(logs)) for file in logs.rglob("*tfevents*")}
-
-    try:
-        url = eventually(address)
         eventually(has_read_all_runs)
         yield url
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def eventually(ask: Callable[[], Result]) -> Result:
-    """Return the first answer that is true."""
-    end = time.monotonic() + SECONDS
-    while not (answer := ask()):
-        assert time.monotonic() < end, f"{ask.__name__}: not within {SECONDS} seconds"
-        time.sleep(0.1)
-    return answer
 
 
 @pytest.fixture

@@ -183,13 +183,13 @@ def test_nan_is_located(tmp_path):
 def test_a_model_without_recurrent_layers_is_refused(tmp_path):
     model = keras.Sequential([keras.Input((T, F)), keras.layers.Flatten(), keras.layers.Dense(CLASSES, name="d")])
     with pytest.raises(InputError, match="has no recurrent layer"):
-        fit(compiled(model), [GradientFlowLogger(tmp_path)])
+        fit(compiled(model), [GradientFlowLogger(tmp_path, strict=True)])
 
 
 def test_a_probe_of_another_shape_is_refused(tmp_path):
     x, y = data(1)
     with pytest.raises(InputError, match="shape"):
-        fit(compiled(stack()), [GradientFlowLogger(tmp_path, probe=(x[:, :2, :1], y))])
+        fit(compiled(stack()), [GradientFlowLogger(tmp_path, strict=True, probe=(x[:, :2, :1], y))])
 
 
 def test_pictures_take_no_more_than_their_share():

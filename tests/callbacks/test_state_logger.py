@@ -34,4 +34,4 @@ def test_a_heatmap_shows_the_values_unit_by_time_step():
 
 def test_inputs_of_another_shape_are_refused(tmp_path):
     with pytest.raises(InputError, match="shape"):
-        fit(compiled(stack()), [StateLogger(tmp_path, np.ones((1, 3, 7)))])
+        fit(compiled(stack()), [StateLogger(tmp_path, np.ones((1, 3, 7)), strict=True)])

@@ -104,7 +104,7 @@ def test_a_nonsense_frequency_is_refused(tmp_path, logger, update_freq):
 
 
 def test_metrics_of_a_second_fit_go_on(tmp_path, events):
-    model, callback = compiled(stack()), MetricsLogger(str(tmp_path), update_freq=1)
+    model, callback = compiled(stack()), MetricsLogger(tmp_path, update_freq=1)
     fit(model, [callback], batches=3, epochs=2)
     fit(model, [callback], batches=3, epochs=2)
     logged = events(tmp_path / "train")
@@ -113,7 +113,7 @@ def test_metrics_of_a_second_fit_go_on(tmp_path, events):
 
 
 def test_metrics_follow_an_initial_epoch_of_the_caller(tmp_path, events):
-    model, callback = compiled(stack()), MetricsLogger(str(tmp_path))
+    model, callback = compiled(stack()), MetricsLogger(tmp_path)
     fit(model, [callback], epochs=2)
     fit(model, [callback], epochs=4, initial_epoch=2)
     assert list(events(tmp_path / "train").scalars("epoch_loss")) == [0, 1, 2, 3]

@@ -70,7 +70,7 @@ class Pretender:
     def __exit__(self, *_):
         pass
 
-    def receive(self, timeout):  # noqa: ARG002
+    def receive(self, timeout):
         if self.folder.name == "full":
             raise WorkerError(Outcome.OUT_OF_MEMORY, "it used 3 GB of memory, its limit is 2 GB", "compile")
         return {"result": FIGURES}

@@ -62,7 +62,7 @@ class Pretender:
     def __exit__(self, *_):
         pass
 
-    def receive(self, timeout):  # noqa: ARG002
+    def receive(self, timeout):
         self.sent = self.sent or self.play(self)
         return next(self.sent)
 

@@ -44,7 +44,7 @@ def train(strategy, folder: Path, *, logged: bool, **options) -> None:
     with strategy.scope():
         model = network(keras.optimizers.SGD(**options))
     before = model.get_weights()
-    callbacks = comparison_callbacks(folder, update_freq=1, states_of=x[:1]) if logged else []
+    callbacks = comparison_callbacks(folder, update_freq=1, states_of=x[:1], strict=True) if logged else []
     validation = (x[:9], y[:9]) if logged else None
     history = model.fit(
         x, y, batch_size=BATCH, validation_data=validation, shuffle=False, verbose=0, callbacks=callbacks
