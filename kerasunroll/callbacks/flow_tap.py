@@ -46,7 +46,7 @@ class FlowTap:
         self._layers = self._layers or _names(self._model)
         sink: list[SunkGradient] = []
         with ExitStack() as taps:
-            runs = taps.enter_context(tapped(self._model, gradient_sink_source(self._model, sink)))
+            runs = taps.enter_context(tapped(self._model, gradient_sink_source(self._model, sink), as_loop=True))
             with _left_before_replicas_meet(self._model, taps):
                 yield
         self._go_backwards = {run.name: run.go_backwards for run in runs}

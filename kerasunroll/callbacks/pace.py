@@ -9,6 +9,10 @@ SHARE: Final = 0.005
 """The share of the training time that may go into drawing pictures."""
 
 
+EXPECTED_SECONDS: Final = 0.5
+"""What a piece of work is taken to cost before the first one: the pictures of a small network."""
+
+
 class Pace:
     """Allows a piece of work as often as it fits into a share of the time.
 
@@ -22,7 +26,7 @@ class Pace:
         self._clock = clock
         self._start = clock()
         self._spent = 0.0
-        self._longest = 0.0
+        self._longest = EXPECTED_SECONDS
 
     def allows(self) -> bool:
         """Tell whether one more piece, taken to be as long as the longest so far, fits into the share."""

@@ -5,8 +5,9 @@ gradient with respect to z_t, zeros that are added to h_t; and z, of shape (B, T
 through time. `tapped` adds such zeros in every recurrent layer; whoever makes them (the `Source`) decides how their
 gradient is taken. The points where they are added are those of `kerasunroll.inspection.cell_runs`.
 
-The layers run through time as their own setting says: the loop loops, the unrolled layer is unrolled. (A loop that
-would run as a cuDNN kernel runs as Keras's own loop while it is tapped: a kernel has no inside.)
+The layers run through time as their own setting says: the loop loops, the unrolled layer is unrolled, unless the caller
+asks for loops. (A loop that would run as a cuDNN kernel runs as Keras's own loop while it is tapped: a kernel has no
+inside.)
 """
 
 from collections import namedtuple
@@ -28,7 +29,9 @@ DROPOUT_MASKS: Final = ("_dropout_mask", "_recurrent_dropout_mask")
 
 
 @contextmanager
-def tapped(model: Any, source: Source | None = None, *, record: bool = False) -> Iterator[list[CellRun]]:
+def tapped(
+    model: Any, source: Source | None = None, *, record: bool = False, as_loop: bool = False
+) -> Iterator[list[CellRun]]:
     """Tap every recurrent layer of a model while a forward pass is traced or run.
 
     Enter it where the forward pass happens: inside the function that is being traced. The model's layers are as before
@@ -38,6 +41,8 @@ def tapped(model: Any, source: Source | None = None, *, record: bool = False) ->
         model: A built `keras.Model`.
         source: Makes the zeros that are added; called once per point. Defaults to `None`: nothing is added.
         record: Boolean. Whether the values at all points are kept for all time steps. Defaults to `False`.
+        as_loop: Boolean. Whether unrolled layers run as loops, which compile sooner and compute the same; those that
+            Keras may unroll wrongly (see `masked_backwards`) stay unrolled. Defaults to `False`.
 
     Returns:
         A context with a list of `CellRun`, which grows as the layers run, in that order.
@@ -56,7 +61,7 @@ def tapped(model: Any, source: Source | None = None, *, record: bool = False) ->
     graph = _current_graph()
     with ExitStack() as replacements:
         for recurrent in recurrent_layers(model):
-            loop = _TappedLoop(recurrent, source, record, runs, graph)
+            loop = _TappedLoop(recurrent, source, record, as_loop, runs, graph)
             replacements.enter_context(replaced(recurrent.layer, inner_loop=loop))
         yield runs
 
@@ -91,12 +96,19 @@ class _TappedLoop:
     """Takes the place of a layer's `inner_loop`."""
 
     def __init__(
-        self, recurrent: RecurrentLayer, source: Source | None, record: bool, runs: list[CellRun], graph: Any
+        self,
+        recurrent: RecurrentLayer,
+        source: Source | None,
+        record: bool,
+        as_loop: bool,
+        runs: list[CellRun],
+        graph: Any,
     ) -> None:
         self.recurrent = recurrent
         self.layer = recurrent.layer
         self.source = source
         self.record = record
+        self.as_loop = as_loop
         self.runs = runs
         self.graph = graph
         self.calls = 0
@@ -130,10 +142,11 @@ class _TappedLoop:
     ) -> tuple[Any, dict[_Place, Any]]:
         """Do what the layer's inner loop does, with taps; return its results and what was recorded."""
         layer = self.layer
+        unroll = layer.unroll and not (self.as_loop and _unrolls_rightly(layer, mask))
         zeros = {(index, name): zero for index, run in enumerate(runs) for name, zero in run.zeros.items()}
         # Keras's unrolled code takes no nested outputs, but is Python that runs once per time step: what it meets on
         # the way is collected. A loop's body is traced once: there the values must come out as further outputs.
-        collecting = self.record and layer.unroll is True
+        collecting = self.record and unroll is True
         emitting = self.record and not collecting
         collected: list[dict[_Place, Any]] = []
 
@@ -159,7 +172,7 @@ class _TappedLoop:
             initial,
             go_backwards=layer.go_backwards,
             mask=mask,
-            unroll=layer.unroll,
+            unroll=unroll,
             input_length=sequences.shape[1],
             zero_output_for_mask=layer.zero_output_for_mask,
             return_all_outputs=layer.return_sequences or emitting,
@@ -224,6 +237,10 @@ class _TappedLoop:
                 "tf.while_loop or map inside the model), which cannot be observed from outside. Call the layer "
                 "directly in the model's call; with `tapped`, enter it inside the function that is traced."
             )
+
+
+def _unrolls_rightly(layer: Any, mask: Any) -> bool:
+    return mask is None or not (layer.go_backwards and layer.return_sequences and layer.zero_output_for_mask)
 
 
 def _spec(value: Any) -> Any:

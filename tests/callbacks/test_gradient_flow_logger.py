@@ -55,6 +55,24 @@ def test_gradients_are_those_of_the_training_batch(tmp_path, unroll, options):
             np.testing.assert_allclose(logged, norms(found, history.layer, quantity), rtol=1e-4)
 
 
+def test_a_layer_that_keras_unrolls_wrongly_is_trained_as_keras_does_it(tmp_path):
+    """Elsewhere unrolled layers run as loops while they are tapped; here that would be another training step."""
+
+    def model() -> keras.Model:
+        keras.utils.set_random_seed(1)
+        gru = keras.layers.GRU(3, unroll=True, return_sequences=True)
+        layers = [keras.Input((T, F)), keras.layers.Masking(9.0), keras.layers.Bidirectional(gru)]
+        return compiled(keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(CLASSES)]))
+
+    x, y = data(1)
+    x[:, -2:] = 9.0
+    plain, logged = model(), model()
+    plain.fit(x, y, verbose=0)
+    logged.fit(x, y, verbose=0, callbacks=[GradientFlowLogger(tmp_path, 1, strict=True)])
+    for a, b in zip(plain.get_weights(), logged.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
 def test_only_the_training_steps_that_are_due_are_tapped(tmp_path, events):
     model, callback = compiled(stack(), standing_still()), GradientFlowLogger(tmp_path, 4)
     fit(model, [callback], batches=6, epochs=2)
