@@ -85,9 +85,12 @@ Y_FORMS = (
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"inputs": X, "y": LABELS}, "lacks x: expected the arrays x and y, found inputs, y."),
-        ({"x": X}, "lacks y: expected the arrays x and y, found x."),
-        ({}, "lacks x and y: expected the arrays x and y, found none."),
+        (
+            {"rows": X, "y": LABELS},
+            "lacks x: expected the arrays x and y (or x_train and y_train, X and Y, inputs and targets), f",
+        ),
+        ({"x": X}, "lacks y: expected the arrays x and y"),
+        ({}, "lacks x and y: expected the arrays x and y"),
         (
             {"x": X, "y": LABELS[:9]},
             "got 10 sequences in x of shape (10, 4, 3) and 9 targets in y of shape (9,)",
@@ -130,7 +133,12 @@ Y_FORMS = (
         ({"x": X[:0], "y": LABELS[:0]}, "x of shape (0, 4, 3) and y of shape (0,) must not be empty"),
         ({"x": X[:, :0], "y": LABELS}, "x of shape (10, 0, 3) and y of shape (10,) must not be empty"),
         ({"x": X[:1], "y": numbers(1)}, "has 1 sequence, but training and validation need at least 2"),
-        ({"x": X, "y": LABELS.astype(str)}, "y must hold numbers, got an array of <U"),
+        ({"x": X.astype(str), "y": LABELS}, "x must hold numbers, got an array of <U"),
+        ({"x": X, "y": LABELS, "x_test": X}, "has x_test without its counterpart. Add it, or take x_test out"),
+        (
+            {"x": X, "y": LABELS, "x_test": X[:, :3], "y_test": LABELS},
+            "training and validation must have sequences of one shape",
+        ),
         ({"x": X.astype(complex), "y": LABELS}, "x must hold numbers, got an array of complex128"),
         (
             {"x": X.astype(object), "y": LABELS},
@@ -142,6 +150,91 @@ def test_arrays_that_cannot_be_used_are_refused_with_the_file_and_the_shape(path
     np.savez(path, **arrays)
     with pytest.raises(DataError, match=re.escape(f"'{path}'") + ":?.* " + re.escape(message)):
         open_source(f"npz:{path}")
+
+
+@pytest.mark.parametrize(
+    ("names", "counts"),
+    [
+        (("X_train", "y_train", "X_test", "y_test"), (6, 4)),
+        (("x_train", "y_train", "x_val", "y_val"), (6, 4)),
+        (("X", "Y"), (8, 2)),
+        (("inputs", "labels"), (8, 2)),
+    ],
+)
+def test_the_usual_names_are_known(path, names, counts):
+    parts = [X[:6], LABELS[:6], X[6:], LABELS[6:]] if len(names) == 4 else [X, LABELS]
+    np.savez(path, **dict(zip(names, parts, strict=True)))
+    source = open_source(f"npz:{path}")
+    assert (len(source.x_train), len(source.x_validation)) == counts
+    assert ("validation as given" in source.notes) is (len(names) == 4)
+    if len(names) == 4:
+        assert source.y_validation.tolist() == LABELS[6:].tolist()
+
+
+@pytest.mark.parametrize(
+    ("y", "expected", "note"),
+    [
+        (np.where(LABELS > 0, 1, -1), (LABELS > 0).astype(int), "classes: -1 is 0, 1 is 1"),
+        (np.where(LABELS > 0, 1.0, -1.0), (LABELS > 0).astype(int), "classes: -1 is 0, 1 is 1"),
+        (np.array(["dog", "cat", "eel"])[LABELS], np.array([1, 0, 2])[LABELS], "classes: cat is 0, dog is 1, eel is 2"),
+        (np.array([b"10", b"9", b"11"])[LABELS], np.array([1, 0, 2])[LABELS], "classes: 9 is 0, 10 is 1, 11 is 2"),
+        (np.eye(3)[LABELS], LABELS, "one-hot targets, read as classes"),
+        (np.eye(3, dtype=bool)[LABELS], LABELS, "one-hot targets, read as classes"),
+        (np.eye(3)[np.tile(LABELS[:, None], 4)], np.tile(LABELS[:, None], 4), "one-hot targets, read as classes"),
+        (np.array(["a", "b", "c"])[TOKENS % 3], TOKENS % 3, "classes: a is 0, b is 1, c is 2"),
+    ],
+    ids=[
+        "signs",
+        "signs as floats",
+        "strings",
+        "numbers as bytes",
+        "one-hot",
+        "one-hot truth",
+        "one-hot over time",
+        "over time",
+    ],
+)
+def test_targets_are_understood_as_people_write_them(path, y, expected, note):
+    np.savez(path, x=X, y=y, x_val=X, y_val=y)
+    source = open_source(f"npz:{path}")
+    assert source.task == Classification(int(np.max(expected)) + 1)
+    assert source.y_train.dtype == np.int32
+    assert source.y_train.tolist() == source.y_validation.tolist() == expected.tolist()
+    assert source.notes[0] == note
+    assert note in source.describe()
+
+
+def test_ones_and_zeros_that_are_no_classes_stay_values(path):
+    np.savez(path, x=X, y=np.tile([1.0, 1.0, 0.0], (10, 1)))
+    assert open_source(f"npz:{path}").task == Regression(3)
+
+
+@pytest.mark.parametrize("how", ["pair", "folder"])
+def test_npy_files_are_read(tmp_path, how):
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "y.npy", LABELS)
+    spec = f"npy:{tmp_path}" if how == "folder" else f"npy:{tmp_path / 'x.npy'},{tmp_path / 'y.npy'}"
+    source = open_source(spec)
+    assert source.task == Classification(3)
+    assert len(source.x_train) == 8
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("npy:{0}/x.npy", "npy takes a file of inputs and one of targets, got"),
+        ("npy:{0}/x.npy,{0}/gone.npy", "No such file"),
+        ("npy:{0}/x.npy,{0}/text.npy", "is not an .npy file. Write one with numpy.save"),
+        ("npy:{0}/x.npy,{0}/objects.npy", "is an array of Python objects, which could run code when loaded"),
+        ("npy:{0}", "lacks y: expected the arrays x and y"),
+    ],
+)
+def test_npy_files_that_cannot_be_used_are_refused(tmp_path, spec, message):
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "objects.npy", np.array([{}], object), allow_pickle=True)
+    (tmp_path / "text.npy").write_text("hello")
+    with pytest.raises(DataError, match=re.escape(message)):
+        open_source(spec.format(tmp_path))
 
 
 def test_timesteps_must_be_those_of_the_file(path):
