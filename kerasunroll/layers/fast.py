@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from kerasunroll.layers import kernels
+from kerasunroll.layers.shapes import check_states
 
 _RNN_ACTIVATIONS = {"tanh", "relu", "linear"}
 
@@ -56,6 +57,7 @@ def run(layer: Any, sequences: Any, initial_state: Any, mask: Any, training: Any
         `(B, 1, U)`) and the states.
     """
     cell = layer.cell
+    check_states(layer, initial_state, [(sequences.shape[0], cell.units)] * _count_states(cell))
     sequences, initial_state = _with_one_batch_size(tf.cast(sequences, layer.compute_dtype), initial_state)
     if training and cell.dropout:
         sequences *= cell.get_dropout_mask(sequences[:, 0, :])[:, tf.newaxis]
@@ -104,6 +106,10 @@ def _kernel(cell: Any) -> Any:
     if isinstance(cell, keras.layers.GRUCell):
         return kernels.gru
     return lambda *tensors, **options: kernels.simple_rnn(*tensors, activation=cell.activation.__name__, **options)
+
+
+def _count_states(cell: Any) -> int:
+    return 2 if isinstance(cell, keras.layers.LSTMCell) else 1
 
 
 def _weights(cell: Any) -> tuple[Any, Any, Any]:

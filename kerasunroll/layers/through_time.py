@@ -19,6 +19,7 @@ from kerasunroll.layers.options import (
     checked_truncate,
     checked_unroll,
 )
+from kerasunroll.layers.shapes import check_known_states, check_mask, check_states
 from kerasunroll.settings import AUTO, layer_arguments, parse_settings, validate_setting
 
 
@@ -108,6 +109,8 @@ class ThroughTime(keras.layers.RNN):
                 f"{tuple(sequences.shape)}. Use unroll=False or an integer such as unroll=8, or give the number in "
                 "the shape of the Input."
             )
+        if mask is not None:
+            check_mask(self, sequences, mask[0] if tree.is_nested(mask) else mask)
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: Any = False) -> Any:
@@ -174,7 +177,15 @@ class ThroughTime(keras.layers.RNN):
         return use_cudnn is True or (use_cudnn == "auto" and as_it_can and bool(tf.config.list_logical_devices("GPU")))
 
     def _run(self, step: Any, sequences: Any, initial_state: Any, **options: Any) -> Any:
-        return through_time(step, sequences, initial_state, truncate=self.truncate, **options)
+        check_known_states(self, sequences, initial_state)
+
+        def checked_step(inputs: Any, states: Any) -> tuple[Any, Any]:
+            output, after = step(inputs, states)
+            # States keep their shape from time step to time step: one that does not, has been broadcast.
+            check_states(self, tree.flatten(states), [each.shape for each in tree.flatten(after)])
+            return output, after
+
+        return through_time(checked_step, sequences, initial_state, truncate=self.truncate, **options)
 
     def get_config(self) -> dict[str, Any]:
         """Return all arguments of the layer; `use_cudnn` too, which Keras forgets."""

@@ -133,7 +133,7 @@ def test_missing_cells_are_filled_when_asked_to(tmp_path):
 def test_a_table_that_begins_without_a_value_cannot_be_filled(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("a,n\n1,NA\n2,1\n3,2\n4,5\n")
-    with pytest.raises(DataError, match=re.escape("line 2, column 2 ('n'): the cell has no value, and fill=forward")):
+    with pytest.raises(DataError, match=re.escape("line 2, column 2 ('n'): the cell has no value; fill=forward")):
         open_source(f"csv:{path}?fill=forward", timesteps=1)
 
 

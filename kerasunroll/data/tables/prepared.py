@@ -190,7 +190,7 @@ def _filled(
     if left.any():
         row, cell = np.argwhere(left)[0]
         raise DataError(
-            f"'{table.path}', {table.place(int(order[row]), names[cell])}: the cell has no value, and fill={fill} finds "
+            f"'{table.path}', {table.place(int(order[row]), names[cell])}: the cell has no value; fill={fill} finds "
             f"none {'before it' if fill == 'forward' else 'on one side of it'}. Fill it in, or delete its row."
         )
     return filled.to_numpy(), [f"{count} missing cells filled ({fill})"]

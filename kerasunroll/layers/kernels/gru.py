@@ -32,7 +32,7 @@ def gru(
         the last state `(h,)`.
 
     Raises:
-        InputError: If an option does not fit, or a second derivative is asked for.
+        InputError: If an option does not fit.
     """
     biases = (None, None) if bias is None else (bias[0], bias[1])
     return recurrence(_GRUCell(), x, (h0,), kernel, recurrent_kernel, *biases, **options)

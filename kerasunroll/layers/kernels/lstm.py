@@ -34,7 +34,7 @@ def lstm(
         the last states `(h, c)`.
 
     Raises:
-        InputError: If an option does not fit, or a second derivative is asked for.
+        InputError: If an option does not fit.
     """
     return recurrence(_LSTMCell(), x, (h0, c0), kernel, recurrent_kernel, bias, None, **options)
 

@@ -6,16 +6,19 @@ goes through time. See `docs/kernels.md`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple, TypedDict
 
 import tensorflow as tf
+from tensorflow.python.eager import forwardprop_util, record
 
 from kerasunroll.errors import InputError
 from kerasunroll.layers.kernels.cell import Cell, Tensor, Tensors
 from kerasunroll.layers.kernels.chunks import chunk_length, filled_up
-from kerasunroll.layers.kernels.passes import Kept, Passes, Weights
+from kerasunroll.layers.kernels.passes import Passes, Weights
+from kerasunroll.layers.kernels.plain import PlainRecurrence
+from kerasunroll.layers.kernels.second import BackwardPassAgain
 
 
 class Options(TypedDict, total=False):
@@ -75,7 +78,7 @@ def recurrence(  # noqa: D417
         Tuple of the outputs and the last states.
 
     Raises:
-        InputError: If an option does not fit, or a second derivative is asked for.
+        InputError: If an option does not fit.
     """
     for name, value in {"steps_per_iteration": steps_per_iteration, "truncate": truncate, "segment": segment}.items():
         if value is not None and value < 1:
@@ -121,22 +124,24 @@ class _Recurrence:
     def __call__(self, x: Tensor, states: Tensors, weights: Weights, mask: Tensor | None) -> tuple[Tensor, Tensors]:
         timesteps = tf.shape(x)[1]
         count = timesteps if x.shape[1] is None else None
+        plain = PlainRecurrence(self.passes.cell, not self._in_loops, self.passes.truncate, self.return_sequences)
         forward: Callable[..., Any] = _compiled(self.passes).forward if self._in_loops else self.passes.forward
 
         @tf.custom_gradient  # type: ignore[untyped-decorator]
         def run(x: Tensor, states: Tensors, *weights: Tensor) -> tuple[Any, Callable[..., Any]]:
             folded = Weights(*map(self.passes.cell.fold, weights))
-            halves = [forward(*half, folded, count) for half in self._halves((x, mask, states))]
+            with record.stop_recording():
+                halves = [forward(*half, folded, count) for half in self._halves((x, mask, states))]
             last, kept = zip(*halves, strict=True)
             output = _join([each.after[0] for each in kept] if self.return_sequences else [h for h, *_ in last])
 
             def gradient(d_output: Tensor, *d_last: Tensor) -> Any:
-                given = (x, mask, states, d_output, d_last)
-                gradients = self._gradients(kept, output, given, weights, folded, count)
-                # All that they depend on, so that whoever differentiates by any of it meets the refusal; one by one,
-                # so that one which nobody asks for is not computed.
-                depends = (x, *states, *weights, d_output, *d_last)
-                return [_once(each, *depends) for each in gradients]
+                here = _taken((kept, output, x, mask, states, weights, folded, count))
+                with record.stop_recording():
+                    gradients = self._gradients(here, d_output, d_last)
+                again = BackwardPassAgain(plain, mask, count, (x, states, weights, d_output, d_last))
+                # That of the sequences apart: the first layer of a network does not ask for it.
+                return [*again.differentiable(gradients[:1], first=0), *again.differentiable(gradients[1:], first=1)]
 
             return (output, *_join(last)), gradient
 
@@ -147,17 +152,22 @@ class _Recurrence:
             x, mask = (None if each is None else filled_up(each, self.passes.length) for each in (x, mask))
         # Stateful layers hand over their variables, which are assigned anew before the way back reads the states.
         states = tuple(map(tf.convert_to_tensor, states))
-        outputs, *last = run(x, states, *(each for each in weights if each is not None))
+        used = tuple(each for each in weights if each is not None)
+        if _in_forward_mode(x, *states, *used):
+            # TensorFlow's loops have no derivative in forward mode inside a tf.function.
+            outputs, *last = replace(plain, laid_out=count is None)(x, mask, states, used, count)
+        else:
+            outputs, *last = run(x, states, *used)
         return outputs[:, :timesteps] if self.return_sequences and count is not None else outputs, tuple(last)
 
-    def _gradients(
-        self, kept: Sequence[Kept], output: Tensor, given: Any, weights: Tensors, folded: Weights, count: Tensor | None
-    ) -> list[Tensor]:
-        """Return the gradients with respect to sequences, states and weights."""
+    def _gradients(self, forward: Any, d_output: Tensor, d_last: Tensors) -> list[Tensor]:
+        """Return the gradients with respect to sequences, states and weights, from what the forward pass knew."""
+        kept, output, x, mask, states, weights, folded, count = forward
         backward = _compiled(self.passes).backward if self._in_loops else self.passes.backward
         with tf.name_scope(f"fast_{self.passes.cell.name}"):
             transposed = (tf.transpose(weights[0]), tf.transpose(weights[1]))
             gradients = []
+            given = (x, mask, states, d_output, d_last)
             for each, output_, (x, mask, states, d_output, d_last) in zip(
                 kept, self._halves(output), self._halves(given), strict=True
             ):
@@ -186,6 +196,19 @@ class _Recurrence:
         return [tf.nest.pack_sequence_as(tensors, half) for half in zip(*flat, strict=True)]
 
 
+def _taken(tensors: Any) -> Any:
+    """Take nested tensors of a forward pass over into the graph of its gradient.
+
+    The gradient of a `tf.cond` does not find those that first get there as the arguments of a function for XLA.
+    """
+    return tf.nest.map_structure(lambda each: None if each is None else tf.identity(each), tensors)
+
+
+def _in_forward_mode(*tensors: Tensor) -> bool:
+    """Tell whether a `tf.autodiff.ForwardAccumulator` follows one of these."""
+    return bool(forwardprop_util.pack_tangents(list(tensors)).tangents)
+
+
 class _Compiled(NamedTuple):
     """Both passes, as functions that XLA compiles."""
 
@@ -209,15 +232,3 @@ def _cut_in_two(batch: Tensor) -> Sequence[Tensor]:
 def _join(parts: Sequence[Any]) -> Any:
     """Return one batch of nested tensors of parts of it."""
     return parts[0] if len(parts) == 1 else tf.nest.map_structure(lambda *each: tf.concat(each, axis=0), *parts)
-
-
-@tf.custom_gradient  # type: ignore[untyped-decorator]
-def _once(gradient: Tensor, *_: Tensor) -> tuple[Tensor, Callable[..., Any]]:
-    """Return a gradient that cannot be differentiated by what it depends on."""
-    return tf.identity(gradient), _refuse
-
-
-def _refuse(*_: Tensor) -> None:
-    raise InputError(
-        "The fast kernels have no second derivative. Take Keras's own layer: it has the same weights in the same order."
-    )

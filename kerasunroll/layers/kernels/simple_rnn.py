@@ -38,7 +38,7 @@ def simple_rnn(
         the last state `(h,)`.
 
     Raises:
-        InputError: If the activation is another or an option does not fit, or a second derivative is asked for.
+        InputError: If the activation is another or an option does not fit.
     """
     if activation not in ("tanh", "relu", "linear"):
         raise InputError(f"The kernel's activation is 'tanh', 'relu' or 'linear', got {activation!r}.")

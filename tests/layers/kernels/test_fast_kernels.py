@@ -239,20 +239,6 @@ def test_truncation_over_many_chunks_and_masks_changes_no_output_but_the_gradien
     assert_same(cut, everything(kernel_of(case, truncate=10, segment=7), case))
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_a_second_derivative_is_refused(cell):
-    case = make_case(cell, 2, 3)
-    x = case.arguments[0]
-    with tf.GradientTape() as outer:
-        outer.watch(x)
-        with tf.GradientTape() as inner:
-            inner.watch(x)
-            loss = loss_of(*kernel_of(case)(*case.arguments), case.upstream)
-        gradient = inner.gradient(loss, x)
-    with pytest.raises(InputError, match="no second derivative"):
-        outer.gradient(gradient, x)
-
-
 def test_time_steps_have_scopes_of_their_own_inside_the_kernels_scope():
     case = make_case("lstm", 2, 3)
     names = lambda steps: {  # noqa: E731
