@@ -6,13 +6,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kerasunroll.cli.console import make_console
+from kerasunroll.cli.model_options import ModelOptions
 from kerasunroll.cli.options import SETTING_HELP
+from kerasunroll.cli.second_process import Ask, in_double_meanwhile
 from kerasunroll.errors import InputError
 from kerasunroll.settings import Settings, parse_settings, settings_name
 
@@ -22,26 +24,6 @@ if TYPE_CHECKING:
     from kerasunroll.inspection import MaskedBackwards, Parity
     from kerasunroll.inspection.parity_data import Batch
     from kerasunroll.inspection.parity_layers import LayerFacts
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelOptions:
-    """A saved model, the layers of it that are converted, and on what parity is proven."""
-
-    model: Annotated[Path, typer.Argument(help="a .keras file", metavar="MODEL.keras", show_default=False)]
-    layer: Annotated[
-        list[str] | None, typer.Option(help="name or pattern of layers to convert, by default all; may be repeated")
-    ] = None
-    data: Annotated[
-        str | None, typer.Option(help="npz:PATH, digits or another source; by default data is generated")
-    ] = None
-    custom_objects: Annotated[
-        list[str] | None,
-        typer.Option(help="module:name of a class or function that the model uses (imports it); may be repeated"),
-    ] = None
-    training_steps: Annotated[int, typer.Option(min=0, help="training steps after which it is compared again")] = 3
-    batch_size: Annotated[int, typer.Option(min=1, help="sequences in the batch")] = 8
-    seed: Annotated[int, typer.Option(min=0, help="draws generated data")] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +62,13 @@ def check(options: CheckOptions, given: frozenset[str]) -> None:  # noqa: ARG001
     """Convert a saved model to another setting, and prove that it computes the same, or name what differs."""
     setting = parse_settings(options.unroll)
     console = make_console()
-    with working(console, quiet=options.json) as tell:
+    with in_double_meanwhile(options, setting) as ask, working(console, quiet=options.json) as tell:
         model = load(options, tell)
         from kerasunroll.models.conversion import with_unroll
 
         tell("converting")
         converted = with_unroll(model, setting, layers=options.layer)
-        proof = prove(options, model, converted, setting, tell)
+        proof = prove(options, model, converted, setting, tell, ask)
     if options.json:
         typer.echo(json.dumps(_as_json(proof), indent=2, allow_nan=False))
     else:
@@ -121,7 +103,9 @@ def load(options: ModelOptions, tell: Any) -> Any:
         return load_model(options.model, custom_objects=options.custom_objects or ())
 
 
-def prove(options: ModelOptions, model: Any, converted: Any, setting: Settings, tell: Any) -> Proof:
+def prove(
+    options: ModelOptions, model: Any, converted: Any, setting: Settings, tell: Any, ask: Ask = lambda _: None
+) -> Proof:
     """Compare a model with its conversion.
 
     Args:
@@ -130,19 +114,28 @@ def prove(options: ModelOptions, model: Any, converted: Any, setting: Settings, 
         converted: The model in another setting.
         setting: That setting.
         tell: Called with what is being done.
+        ask: Asked what another process found in float64. By default this one finds out.
 
     Raises:
         InputError: If there is no batch that the model takes.
     """
-    from kerasunroll.inspection import masked_backwards_errors, parity
+    from kerasunroll.inspection import masked_backwards_errors
     from kerasunroll.inspection.parity_layers import recurrent_layer_facts
+    from kerasunroll.inspection.parity_of_models import compared as parity
 
-    batches = list(_batches(options, model, setting))
+    batches = list(batches_for(options, model, setting))
     names = options.model.name, settings_name(setting)
     parities = []
-    for batch in batches:
+    for number, batch in enumerate(batches):
         tell(f"comparing on {batch.description}")
-        found = parity(model, converted, (batch.x, batch.y), training_steps=options.training_steps, seed=options.seed)
+        found = parity(
+            model,
+            converted,
+            (batch.x, batch.y),
+            training_steps=options.training_steps,
+            seed=options.seed,
+            in_double=partial(ask, number),
+        )
         parities.append(replace(found, names=names))
     tell("looking at the layers")
     x = batches[0].x
@@ -166,7 +159,8 @@ def show_proof(console: "Console", proof: Proof) -> None:
         console.print(f"\n{error}", style="red", soft_wrap=False)
 
 
-def _batches(options: ModelOptions, model: Any, setting: Settings) -> "Iterator[Batch]":
+def batches_for(options: ModelOptions, model: Any, setting: Settings) -> "Iterator[Batch]":
+    """Yield the batches on which a model is compared with its conversion: the user's, or generated ones."""
     from kerasunroll.data import open_source
     from kerasunroll.inspection.parity_data import TIMESTEPS, Batch, generated_batch, has_any_length
 

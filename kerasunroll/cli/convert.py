@@ -1,14 +1,17 @@
 """`kerasunroll convert`: a user's model in another setting, as a file."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from kerasunroll.cli.check import ModelOptions, load, prove, show_proof, working
+from kerasunroll.cli.check import load, prove, show_proof, working
 from kerasunroll.cli.console import make_console
+from kerasunroll.cli.model_options import ModelOptions
 from kerasunroll.cli.options import SETTING_HELP
+from kerasunroll.cli.second_process import alone, in_double_meanwhile
 from kerasunroll.errors import InputError
 from kerasunroll.settings import parse_settings
 
@@ -32,7 +35,8 @@ def convert(options: ConvertOptions, given: frozenset[str]) -> None:  # noqa: AR
     setting = parse_settings(options.unroll)
     console = make_console()
     proof = None
-    with working(console) as tell:
+    meanwhile = nullcontext(alone) if options.force else in_double_meanwhile(options, setting, options.implementation)
+    with meanwhile as ask, working(console) as tell:
         model = load(options, tell)
         from kerasunroll.models.conversion import with_unroll
         from kerasunroll.models.loading import save_model
@@ -40,7 +44,7 @@ def convert(options: ConvertOptions, given: frozenset[str]) -> None:  # noqa: AR
         tell("converting")
         converted = with_unroll(model, setting, layers=options.layer, implementation=options.implementation)
         if not options.force:
-            proof = prove(options, model, converted, setting, tell)
+            proof = prove(options, model, converted, setting, tell, ask)
     if proof is not None:
         show_proof(console, proof)
         if not proof.equal:

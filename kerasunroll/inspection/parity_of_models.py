@@ -1,7 +1,8 @@
 """Do two models compute the same? `parity` answers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import keras
@@ -25,6 +26,7 @@ from kerasunroll.inspection.parity_double import (
 )
 from kerasunroll.inspection.parity_report import LAYER_OUTPUT, STATE, Difference, Parity
 from kerasunroll.inspection.parity_run import LEARNING_RATE, Start, Subject, preserved, trains_as_it_infers
+from kerasunroll.models.building import build_from, is_built
 
 _BATCH_MISFIT: Final = (ValueError, TypeError, LookupError, tf.errors.OpError)
 """What Keras and TensorFlow raise when a batch does not suit a model or its loss."""
@@ -50,8 +52,8 @@ def parity(a: Any, b: Any, data: Any, *, training_steps: int = 3, seed: int = 0,
     and the report says so. The models are left as they were: weights, optimizer, seeds, states.
 
     Args:
-        a: A built `keras.Model`.
-        b: A built `keras.Model` with as many weights, of the same shapes, in the same order.
+        a: A `keras.Model`. One that is not built yet is built from the batch.
+        b: A `keras.Model` with as many weights, of the same shapes, in the same order.
         data: One batch: a tuple `(x, y)` with the inputs, nested as the models take them, and the targets; or the
             inputs alone. Without targets, or if a model is not compiled, a loss is made up: the mean squared distance
             of the outputs from a fixed random target.
@@ -69,32 +71,93 @@ def parity(a: Any, b: Any, data: Any, *, training_steps: int = 3, seed: int = 0,
     >>> parity(loop, full, (x, y)).verdict
     'equal to rounding'
     """
-    if training_steps < 0:
-        raise InputError(f"Expected training_steps of at least 0, got {training_steps}.")
-    x, y = _split(data)
-    check_same_weights(a, b)
-    x, y, _ = as_batch(a, x, y)
-    as_batch(b, x, y)
-    made_up = y is None or not (a.compiled and b.compiled)
-    targets = _targets(a, x, seed) if made_up else None
-    notes = [] if made_up or not training_steps or _same_optimizers(a, b) else [_OTHER_OPTIMIZER]
-    own, timesteps = _compare(a, b, x, y, targets, training_steps, notes, jit_compile)
+    return compared(a, b, data, training_steps=training_steps, seed=seed, jit_compile=jit_compile)
+
+
+@dataclass(frozen=True)
+class InDouble:
+    """What was found between copies of two models in float64.
+
+    Args:
+        differences: Tuple of `Difference`; empty where there is a problem.
+        problem: String: why the models could not be compared in float64; empty if they could.
+    """
+
+    differences: tuple[Difference, ...] = ()
+    problem: str = ""
+
+
+def compared(
+    a: Any,
+    b: Any,
+    data: Any,
+    *,
+    training_steps: int,
+    seed: int,
+    jit_compile: bool = False,
+    in_double: Callable[[], InDouble | None] = lambda: None,
+) -> Parity:
+    """Do what `parity` does; what was found in float64 may come from elsewhere.
+
+    Args:
+        a: As for `parity`.
+        b: As for `parity`.
+        data: As for `parity`.
+        training_steps: As for `parity`.
+        seed: As for `parity`.
+        jit_compile: As for `parity`.
+        in_double: Asked at the end for what `compared_in_double` found; `None` is no answer.
+    """
+    job = _Job.of(a, b, data, training_steps, seed, jit_compile)
+    notes = [] if job.targets is not None or not training_steps or _same_optimizers(a, b) else [_OTHER_OPTIMIZER]
+    own, timesteps = _compare(job, notes)
     double: tuple[Difference, ...] = ()
     if a.compute_dtype != DOUBLE:
-        try:
-            double = _compared_in_double(a, b, x, y, targets, training_steps, jit_compile)
-        except NoDoubleError as error:
-            notes.append(f"{error} So {a.compute_dtype} decides.")
+        found = in_double() or _in_double(job)
+        double = found.differences
+        notes += [f"{found.problem} So {a.compute_dtype} decides."] if found.problem else []
     return Parity(
         names=(a.name, b.name),
         dtype=a.compute_dtype,
         own=own,
         double=double,
         training_steps=training_steps,
-        loss=_loss_text(seed) if made_up else "that of the models",
+        loss=_loss_text(seed) if job.targets is not None else "that of the models",
         tolerance=rounding(_eps(DOUBLE if double else a.compute_dtype), timesteps),
         notes=tuple(notes),
     )
+
+
+def compared_in_double(a: Any, b: Any, data: Any, *, training_steps: int, seed: int) -> InDouble:
+    """Compare copies of two models in float64; the arguments are those of `parity`."""
+    return _in_double(_Job.of(a, b, data, training_steps, seed, jit_compile=False))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Two models, and what they are compared on; `targets` is that of a made-up loss, if it is one."""
+
+    a: Any
+    b: Any
+    x: Any
+    y: Any
+    targets: Sequence[Array] | None
+    training_steps: int
+    jit_compile: bool
+
+    @classmethod
+    def of(cls, a: Any, b: Any, data: Any, training_steps: int, seed: int, jit_compile: bool) -> "_Job":
+        if training_steps < 0:
+            raise InputError(f"Expected training_steps of at least 0, got {training_steps}.")
+        x, y = _split(data)
+        for model in (a, b):
+            if isinstance(model, keras.Model):
+                build_from(model, x)
+        check_same_weights(a, b)
+        x, y, _ = as_batch(a, x, y)
+        as_batch(b, x, y)
+        made_up = y is None or not (a.compiled and b.compiled)
+        return cls(a, b, x, y, _targets(a, x, seed) if made_up else None, training_steps, jit_compile)
 
 
 def check_same_weights(a: Any, b: Any) -> None:
@@ -107,7 +170,7 @@ def check_same_weights(a: Any, b: Any) -> None:
     for model in (a, b):
         if not isinstance(model, keras.Model):
             raise InputError(f"Expected a keras.Model, got {type(model).__name__}: {model!r}.")
-        if not model.built:
+        if not is_built(model):
             raise InputError(f"Model '{model.name}' is not built. Give it a keras.Input, or call it once on a batch.")
     for one, other in zip(a.weights, b.weights, strict=False):
         if tuple(one.shape) != tuple(other.shape) or one.trainable != other.trainable:
@@ -124,24 +187,16 @@ def check_same_weights(a: Any, b: Any) -> None:
         )
 
 
-def _compare(
-    a: Any,
-    b: Any,
-    x: Any,
-    y: Any,
-    targets: Sequence[Array] | None,
-    training_steps: int,
-    notes: list[str],
-    jit_compile: bool,
-) -> tuple[tuple[Difference, ...], int]:
+def _compare(job: _Job, notes: list[str]) -> tuple[tuple[Difference, ...], int]:
     """Return all differences, and the number of time steps of the longest sequence; add to the notes."""
+    a, b, training_steps = job.a, job.b, job.training_steps
     start = Start.of(a)
-    y = None if targets is not None else y
+    y = None if job.targets is not None else job.y
     subjects = []
     readings = []
     for model in (a, b):
         with _misfit_told(model):
-            subjects.append(Subject(model, x, y, targets, jit_compile=jit_compile))
+            subjects.append(Subject(model, job.x, y, job.targets, jit_compile=job.jit_compile))
     training = training_steps > 0 and _comparable_in_training(subjects, start, notes)
     for subject in subjects:
         with _misfit_told(subject.model):
@@ -154,15 +209,17 @@ def _compare(
     return differences(*paired, dtype=a.compute_dtype, eps=_eps(a.compute_dtype), timesteps=timesteps), timesteps
 
 
-def _compared_in_double(
-    a: Any, b: Any, x: Any, y: Any, targets: Sequence[Array] | None, training_steps: int, jit_compile: bool
-) -> tuple[Difference, ...]:
-    with double_precision():
-        x, y = in_double((x, y))
-        try:
-            return _compare(double_copy(a), double_copy(b), x, y, targets, training_steps, [], jit_compile)[0]
-        except InputError as error:
-            raise NoDoubleError(f"The copies in float64 could not be run: {error}") from error
+def _in_double(job: _Job) -> InDouble:
+    try:
+        with double_precision():
+            x, y = in_double((job.x, job.y))
+            try:
+                copies = replace(job, a=double_copy(job.a), b=double_copy(job.b), x=x, y=y)
+                return InDouble(_compare(copies, [])[0])
+            except InputError as error:
+                raise NoDoubleError(f"The copies in float64 could not be run: {error}") from error
+    except NoDoubleError as error:
+        return InDouble(problem=str(error))
 
 
 def _comparable_in_training(subjects: list[Subject], start: Start, notes: list[str]) -> bool:

@@ -38,6 +38,9 @@ _HANDS_ON: Final = (
     keras.layers.StackedRNNCells,
 )
 
+_ASKS_WHEN_QUANTIZED: Final = (keras.layers.Dense, keras.layers.EinsumDense, keras.layers.Embedding)
+"""They take `training`, and look at it in quantized training (float8) only."""
+
 _SEED_STATE: Final = "seed_generator_state"
 
 _Label: TypeAlias = tuple[str, str, int | None]
@@ -262,6 +265,8 @@ def _is_transparent(layer: Any) -> bool:
         return False
     if isinstance(layer, _HANDS_ON):
         return True
+    if isinstance(layer, _ASKS_WHEN_QUANTIZED):
+        return getattr(layer, "quantization_mode", None) is None
     return getattr(layer, "dropout", None) == 0 and getattr(layer, "recurrent_dropout", None) == 0
 
 
