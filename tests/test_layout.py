@@ -6,7 +6,7 @@ from pathlib import Path
 import kerasunroll
 
 ORDER = [
-    *("errors", "units", "settings", "tasks", "data", "layers", "models", "inspection", "figures"),
+    *("errors", "units", "cache", "settings", "tasks", "data", "layers", "models", "inspection", "figures"),
     *("callbacks", "training", "measurement", "advice", "report", "cli"),
 ]
 PACKAGE = Path(kerasunroll.__file__).parent

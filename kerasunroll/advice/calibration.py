@@ -5,7 +5,6 @@ in the folder that the environment variable `KERASUNROLL_CACHE` names, else in `
 is respected). A change of the machine, of a version or of a flag that matters makes it be measured anew.
 """
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from kerasunroll.advice.model import FIGURES, Example, fit_factors
 from kerasunroll.advice.network import Network
 from kerasunroll.advice.reference import Reference
 from kerasunroll.advice.work import work
+from kerasunroll.cache import cache_folder
 from kerasunroll.errors import InputError, RunError
 from kerasunroll.measurement.environment import Environment, differences, environment
 from kerasunroll.measurement.files import write_whole
@@ -29,9 +29,6 @@ from kerasunroll.models import StackConfig
 from kerasunroll.settings import parse_settings
 from kerasunroll.tasks import Regression
 from kerasunroll.training.config import TrainingConfig
-
-CACHE_VARIABLE: Final = "KERASUNROLL_CACHE"
-"""The environment variable that names the folder of the cache, as for `unroll="auto"`."""
 
 ROUNDS: Final = 6
 LIMITS: Final = Limits(seconds=300)
@@ -119,9 +116,8 @@ _Calibrations: Final = TypeAdapter(list[Calibration])
 
 
 def cache_file() -> Path:
-    """Return the file in which what was found is kept."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get(CACHE_VARIABLE) or home / "kerasunroll") / "advice.json"
+    """Return where the calibration of this machine is kept."""
+    return cache_folder() / "advice.json"
 
 
 def calibration(

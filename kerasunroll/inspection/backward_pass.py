@@ -15,6 +15,7 @@ from kerasunroll.inspection.recurrent import recurrent_layers
 from kerasunroll.inspection.reductions import at_least_float32, loss_scale
 from kerasunroll.inspection.taps import tapped, watched_by
 from kerasunroll.inspection.weight_terms import weight_terms
+from kerasunroll.models.building import is_unbuilt
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def state_gradients(
     """Return the gradients themselves, of which `gradients_through_time` gives the norms.
 
     Args:
-        model: A built and compiled `keras.Model`.
+        model: A compiled `keras.Model`. One that is not built yet is built from the batch.
         x: The batch's inputs.
         y: The batch's targets. Defaults to `None`.
         sample_weight: The samples' weights. Defaults to `None`.
@@ -73,7 +74,7 @@ class BackwardPass:
     """One forward and one backward pass with taps, traced once for each shape of a batch.
 
     Args:
-        model: A built and compiled `keras.Model`.
+        model: A compiled `keras.Model`. One that is not built yet is built from the batch.
         training: Boolean. Whether layers behave as in training.
         weights: Boolean. Whether the terms of the weights' gradients are computed.
         jit_compile: Boolean. Whether to compile with XLA.
@@ -93,7 +94,8 @@ class BackwardPass:
         keep: Callable[[Any], Any],
         keep_term: Callable[[Any], Any],
     ) -> None:
-        names = [name for recurrent in recurrent_layers(model) for name in recurrent.cell_names]
+        if not is_unbuilt(model):
+            recurrent_layers(model)
         if not model.compiled:
             raise InputError(
                 f"Model '{model.name}' is not compiled, so it has no loss to differentiate. "
@@ -104,7 +106,6 @@ class BackwardPass:
         self._weights = weights
         self._keep = keep
         self._keep_term = keep_term
-        self._cell_names = names
         self._backwards: dict[str, bool] = {}
         self._without_gradient: tuple[str, ...] = ()
         self._run = tf.function(self._differentiate, autograph=False, jit_compile=jit_compile)
@@ -153,7 +154,7 @@ class BackwardPass:
     def _note(self, runs: list[CellRun], gradients: list[dict[str, Any]]) -> None:
         self._backwards = {run.name: run.go_backwards for run in runs}
         depending = [run.name for run, found in zip(runs, gradients, strict=True) if _depends(found)]
-        names = dict.fromkeys([run.name for run in runs] + self._cell_names)
+        names = dict.fromkeys([run.name for run in runs] + _cell_names(self._model))
         self._without_gradient = tuple(name for name in names if name not in depending)
         if not depending:
             raise InputError(
@@ -176,3 +177,7 @@ def _unscaled(values: Any, scale: Any) -> Array:
     array: Array = values.numpy()
     array /= np.asarray(scale, array.dtype)
     return array
+
+
+def _cell_names(model: Any) -> list[str]:
+    return [name for recurrent in recurrent_layers(model) for name in recurrent.cell_names]

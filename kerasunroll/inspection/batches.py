@@ -10,13 +10,14 @@ from keras import tree
 
 from kerasunroll.errors import InputError
 from kerasunroll.inspection.recurrent import recurrent_layers
+from kerasunroll.models.building import build_from
 
 
 def as_batch(model: Any, x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, Any, Any]:
     """Return a batch as tensors, having checked that the model can take it.
 
     Args:
-        model: A built `keras.Model`.
+        model: A `keras.Model`. One that is not built yet is built from the batch.
         x: Arrays or tensors (B, ...), nested as the model takes them.
         y: The targets, or `None`.
         sample_weight: The weights of samples, or `None`.
@@ -39,6 +40,7 @@ def as_batch(model: Any, x: Any, y: Any = None, sample_weight: Any = None) -> tu
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise InputError(f"Expected all parts of a batch to have the same number of samples, but {found}.")
+    build_from(model, tensors["x"])
     _check_input_shapes(model, tensors["x"])
     return tensors["x"], tensors["y"], tensors["sample_weight"]
 

@@ -14,6 +14,7 @@ from kerasunroll.inspection.norms import Array
 from kerasunroll.inspection.recurrent import recurrent_layers
 from kerasunroll.inspection.reductions import at_least_float32
 from kerasunroll.inspection.taps import tapped
+from kerasunroll.models.building import is_unbuilt
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def hidden_states(model: Any, x: Any, *, jit_compile: bool = False) -> dict[str,
     was. To do this again and again, as in a callback, make one `StateProbe` and call it: it traces only once.
 
     Args:
-        model: A built `keras.Model`; it need not be compiled.
+        model: A `keras.Model`; it need not be compiled, nor be built: then it is built from the batch.
         x: The batch's inputs, (B, T, F) or as the model takes them.
         jit_compile: Boolean. Whether to compile with XLA. Defaults to `False`.
 
@@ -64,7 +65,7 @@ def hidden_states(model: Any, x: Any, *, jit_compile: bool = False) -> dict[str,
         Dict from layer name to `LayerStates`, in the order in which the layers ran.
 
     Raises:
-        InputError: If the model is not built, has no recurrent layer or one that cannot be observed, or if the batch
+        InputError: If the model has no recurrent layer or one that cannot be observed, or if the batch
             does not fit the model.
 
     Example:
@@ -78,12 +79,13 @@ class StateProbe:
     """`hidden_states` for many batches: traced once for each shape of a batch.
 
     Args:
-        model: A built `keras.Model`.
+        model: A `keras.Model`; one that is not built yet is built from its first batch.
         jit_compile: Boolean. Whether to compile with XLA. Defaults to `False`.
     """
 
     def __init__(self, model: Any, *, jit_compile: bool = False) -> None:
-        recurrent_layers(model)
+        if not is_unbuilt(model):
+            recurrent_layers(model)
         self._model = model
         self._backwards: dict[str, bool] = {}
         self._run = tf.function(self._forward, autograph=False, jit_compile=jit_compile)

@@ -34,7 +34,7 @@ def gradients_through_time(
     To do this again and again, as in a callback, make one `GradientProbe` and call it: it traces only once.
 
     Args:
-        model: A built and compiled `keras.Model`.
+        model: A compiled `keras.Model`. One that is not built yet is built from the batch.
         x: The batch's inputs, (B, T, F) or as the model takes them.
         y: The batch's targets. Defaults to `None`.
         sample_weight: The samples' weights. Defaults to `None`.
@@ -49,7 +49,7 @@ def gradients_through_time(
         A `GradientsThroughTime`.
 
     Raises:
-        InputError: If the model is not built or not compiled, has no recurrent layer or one that cannot be observed, if
+        InputError: If the model is not compiled, has no recurrent layer or one that cannot be observed, if
             the loss depends on no recurrent layer, or if the batch does not fit the model.
 
     Example:
@@ -67,7 +67,7 @@ class GradientProbe:
     Make a new one when the model has been compiled anew, or its layers' settings or `trainable` have changed.
 
     Args:
-        model: A built and compiled `keras.Model`.
+        model: A compiled `keras.Model`. One that is not built yet is built from the batch.
         training: Boolean. Whether layers behave as in training. Defaults to `False`.
         weights: Boolean. Whether the terms of the weights' gradients are computed. Defaults to `True`.
         jit_compile: Boolean. Whether to compile with XLA. Defaults to `False`.

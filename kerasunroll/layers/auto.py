@@ -33,8 +33,7 @@ from typing import Any, Final, TypeAlias
 import keras
 import tensorflow as tf
 
-CACHE_VARIABLE: Final = "KERASUNROLL_CACHE"
-"""The environment variable that names the folder of the cache."""
+from kerasunroll.cache import cache_folder
 
 ASSUMED_BATCH: Final = 32
 """The batch size that is tried where it is unknown."""
@@ -85,9 +84,8 @@ def fastest_setting(layer: Any, shape: Shape) -> str:
 
 
 def cache_file() -> Path:
-    """Return the file in which what was found is kept."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get(CACHE_VARIABLE) or home / "kerasunroll") / "auto.json"
+    """Return where the settings that were found are kept."""
+    return cache_folder() / "auto.json"
 
 
 def _candidates(layer: Any, timesteps: int | None) -> list[str]:

@@ -14,6 +14,11 @@ def is_built(model: keras.Model) -> bool:
     return all(layer.built for layer in layers) and (model.built or bool(layers))
 
 
+def is_unbuilt(model: Any) -> bool:
+    """Tell whether something is a Keras model whose weights do not exist yet."""
+    return isinstance(model, keras.Model) and not is_built(model)
+
+
 def build_from(model: keras.Model, x: Any) -> None:
     """Make the weights of a model that is not built yet, as its first call on `x` would; others stay as they are.
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import keras
 
 from kerasunroll.errors import InputError, KerasunrollWarning, SettingError
+from kerasunroll.models.building import build_from, is_unbuilt
 from kerasunroll.models.cloning import clone
 from kerasunroll.models.counterparts import Counterpart, counterpart
 from kerasunroll.settings import (
@@ -33,6 +34,7 @@ def with_unroll(
     *,
     layers: Names | None = None,
     implementation: Implementation | None = None,
+    x: Any = None,
 ) -> keras.Model:
     """Return a copy of a model whose recurrent layers run through time in another setting.
 
@@ -42,7 +44,7 @@ def with_unroll(
     variable with the copy.
 
     Args:
-        model: A built `keras.Model`: Sequential, functional, or subclassed where Keras can rebuild it from its
+        model: A `keras.Model`: Sequential, functional, or subclassed where Keras can rebuild it from its
             configuration (`get_config` and `from_config`). Recurrent layers are found wherever they are: in nested
             models, in `Bidirectional`, in `TimeDistributed`, in layers of the user's own.
         setting: One setting for all chosen recurrent layers (`kerasunroll.settings`); a list with one for each, in the
@@ -54,6 +56,7 @@ def with_unroll(
         implementation: `"keras"`, `"kerasunroll"` or `None`. Whose layers: with `"keras"`, `"own-loop"` and
             `"own-full"` too become Keras's, so that a model converted for training can be shipped as plain Keras; with
             `"kerasunroll"`, `False` and `True` too become kerasunroll's. Defaults to `None`: as the setting says.
+        x: A batch of inputs, from which a model that is not built yet is built. Defaults to `None`.
 
     Returns:
         A `keras.Model` of the same class.
@@ -68,6 +71,8 @@ def with_unroll(
     >>> fast.fit(x, y)
     >>> with_unroll(fast, False).save("plain.keras")
     """
+    if x is not None and is_unbuilt(model):
+        build_from(model, x)
     places = recurrent_places(model)
     settings = _settings(places, setting, layers, implementation)
     for layer, each in settings.items():
@@ -112,7 +117,7 @@ def recurrent_places(model: Any) -> list[Place]:
     if not model.built:
         raise InputError(
             f"Model '{model.name}' is not built, so its weights do not exist yet. "
-            "Give it a keras.Input, or call it once on a batch."
+            "Give it a keras.Input, call it once on a batch, or pass with_unroll such a batch: x=."
         )
     places: dict[Any, Place] = {}
     for place in _walk(model, ()):

@@ -18,6 +18,7 @@ import psutil
 from kerasunroll import layers as _registers_our_layers  # noqa: F401
 from kerasunroll.errors import InputError, RunError
 from kerasunroll.models.keras_errors import in_one_sentence
+from kerasunroll.models.legacy import converted, is_hdf5
 from kerasunroll.units import format_bytes
 
 FLAG: Final = "--custom-objects"
@@ -26,7 +27,6 @@ FLAG: Final = "--custom-objects"
 CustomObject: TypeAlias = str | type | Callable[..., Any]
 """A class or function, or where it is: `"module:name"`."""
 
-_HDF5: Final = b"\x89HDF\r\n\x1a\n"
 _ZIP: Final = b"PK\x03\x04"
 _CONFIG: Final = "config.json"
 _WEIGHTS: Final = ("model.weights.h5", "model.weights.npz")
@@ -37,7 +37,7 @@ _COPIES: Final = 2
 
 
 def load_model(path: str | Path, *, custom_objects: Sequence[CustomObject] = ()) -> keras.Model:
-    """Load a model from a `.keras` file. Nothing in the file is run as code.
+    """Load a model from a `.keras` file, or from an HDF5 file of Keras 2. Nothing in the file is run as code.
 
     Args:
         path: Path of the file.
@@ -55,7 +55,7 @@ def load_model(path: str | Path, *, custom_objects: Sequence[CustomObject] = ())
     Example:
     >>> model = load_model("mine.keras", custom_objects=["my_package.layers:Attention"])
     """
-    path = Path(path)
+    path = as_keras_file(path, custom_objects=custom_objects)
     _check_format(path)
     written_by = _check_archive(path)
     admitted = _by_name(custom_objects)
@@ -70,6 +70,38 @@ def load_model(path: str | Path, *, custom_objects: Sequence[CustomObject] = ())
     if not isinstance(model, keras.Model):
         raise InputError(f"'{path}' holds no model, but a {type(model).__name__}. Save a keras.Model.")
     return model
+
+
+def as_keras_file(path: str | Path, *, custom_objects: Sequence[CustomObject] = ()) -> Path:
+    """Return the path of a `.keras` file, or that of one into which an HDF5 file was converted.
+
+    Args:
+        path: Path of the file.
+        custom_objects: As for `load_model`.
+
+    Raises:
+        InputError: If an HDF5 file is damaged, holds weights alone, has code in it, or Keras cannot load it.
+    """
+    path = Path(path)
+    if not is_hdf5(path):
+        return path
+    admitted = _by_name(custom_objects)
+
+    def load(copy: Path) -> keras.Model:
+        try:
+            model = keras.models.load_model(copy, custom_objects=admitted, safe_mode=True)
+            if model.optimizer is not None and not model.optimizer.built:
+                # Of an optimizer without slots, Keras would say at every loading that it leaves them out.
+                model.optimizer.build(model.trainable_variables)
+            return model
+        except Exception as error:
+            raise InputError(
+                f"'{path}', an HDF5 file, cannot be loaded: {in_one_sentence(error)} If it needs classes or functions "
+                f"of your own, name them: {FLAG} module:name. Else save it anew where it was made: "
+                "model.save('x.keras')."
+            ) from error
+
+    return converted(path, load, save_model, lambda config: _refuse_lambdas(path, config))
 
 
 def save_model(model: keras.Model, path: str | Path) -> None:
@@ -158,18 +190,13 @@ def _check_format(path: Path) -> None:
                 "file. Save the Keras model itself: model.save('x.keras')."
             )
         with path.open("rb") as file:
-            start = file.read(len(_HDF5))
+            start = file.read(len(_ZIP))
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"No such file: '{path}' (looked for {path.absolute()}).") from None
     except PermissionError:
         raise InputError(f"'{path}' cannot be read: permission denied. Make it readable for you.") from None
     except (OSError, ValueError) as error:
         raise InputError(f"'{path}' cannot be read: {error}.") from error
-    if start == _HDF5:
-        raise InputError(
-            f"'{path}' is an HDF5 file, Keras's legacy format. Convert it where you trust it: "
-            "keras.models.load_model(...) on a copy whose name ends in .h5, then model.save('x.keras')."
-        )
     if not start:
         raise InputError(f"'{path}' is empty (0 bytes).")
     if not zipfile.is_zipfile(path):
@@ -229,12 +256,7 @@ def _check_objects(path: Path, config: Any, admitted: dict[str, Any], written_by
     for node, owner in _nodes(config, "the model"):
         kind, module = node["class_name"], str(node.get("module"))
         name = node["config"] if kind == "function" else kind
-        if kind == "__lambda__":
-            raise InputError(
-                f"'{path}' has code in it: a lambda in {owner}, which could do anything on this machine. Replace it by "
-                f"a layer or function of your own and admit that: {FLAG} module:name. (Or, if you trust the file: "
-                "keras.models.load_model(..., safe_mode=False) in Python, then kerasunroll.with_unroll.)"
-            )
+        _refuse_lambda(path, kind, owner)
         if _is_plain(kind, module) or _is_admitted(node, name, admitted):
             continue
         if module.split(".")[0] != "keras":
@@ -248,6 +270,20 @@ def _check_objects(path: Path, config: Any, admitted: dict[str, Any], written_by
                 f"'{path}' uses {module}.{name} in {owner}, which Keras {keras.__version__} does not have. The file "
                 f"was written by Keras {written_by}: install that version, or one that has it."
             )
+
+
+def _refuse_lambdas(path: Path, config: Any) -> None:
+    for node, owner in _nodes(config, "the model"):
+        _refuse_lambda(path, node["class_name"], owner)
+
+
+def _refuse_lambda(path: Path, kind: str, owner: str) -> None:
+    if kind == "__lambda__":
+        raise InputError(
+            f"'{path}' has code in it: a lambda in {owner}, which could do anything on this machine. Replace it by "
+            f"a layer or function of your own and admit that: {FLAG} module:name. (Or, if you trust the file: "
+            "keras.models.load_model(..., safe_mode=False) in Python, then kerasunroll.with_unroll.)"
+        )
 
 
 def _is_plain(kind: str, module: str) -> bool:

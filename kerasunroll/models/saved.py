@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kerasunroll.errors import InputError
 from kerasunroll.models.fields import NameField
+from kerasunroll.models.legacy import is_hdf5
 from kerasunroll.settings import Setting, Settings, expand_settings, is_full
 
 _CELLS: Final = {"SimpleRNN": "simple_rnn", "LSTM": "lstm", "GRU": "gru"}
@@ -97,7 +98,7 @@ class SavedModel(BaseModel):
 
     @classmethod
     def read(cls, path: str | Path, *, custom_objects: Sequence[str] = (), unroll: Settings = False) -> Self:
-        """Read what a `.keras` file says about its model, without building it.
+        """Read what a `.keras` file says about its model, without building it; an HDF5 file is converted first.
 
         Args:
             path: Path of the file.
@@ -108,7 +109,7 @@ class SavedModel(BaseModel):
             InputError: As `load_model` where the file cannot be loaded; also if the model has several inputs or
                 outputs, where a data source has one of each, or no recurrent layer.
         """
-        path = Path(path)
+        path = _as_keras_file(Path(path), custom_objects)
         try:
             config = _read_config(path)
             foreign = any(map(_is_foreign, _nodes(config)))
@@ -258,6 +259,15 @@ def _is_foreign(node: dict[str, Any]) -> bool:
     kind, module = str(node["class_name"]), str(node.get("module"))
     plain = kind.startswith("__") and kind != "__lambda__"
     return kind == "Lambda" or not (plain or module.split(".")[0] in ("keras", "kerasunroll", "builtins", "None"))
+
+
+def _as_keras_file(path: Path, custom_objects: Sequence[str]) -> Path:
+    if not is_hdf5(path):
+        return path
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+    from kerasunroll.models.loading import as_keras_file
+
+    return as_keras_file(path, custom_objects=custom_objects)
 
 
 def _explain(path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import keras
 
 from kerasunroll.errors import InputError, SettingError
+from kerasunroll.models.building import is_built
 from kerasunroll.models.config import StackConfig
 from kerasunroll.models.stack import build_stack
 from kerasunroll.settings import Settings, parse_settings, settings_name
@@ -80,6 +81,11 @@ def _named(settings: Sequence[Settings | str]) -> dict[str, Settings]:
 
 
 def _copy_variables(model: keras.Model, other: keras.Model, name: str) -> None:
+    if not is_built(other):
+        raise InputError(
+            f"The variant '{name}' is not built, so that it has no weights yet and would draw others than the first "
+            "one. Give the model a keras.Input, or call it once on a batch in the factory."
+        )
     if other is model:
         return
     shapes, other_shapes = ([tuple(variable.shape) for variable in each.variables] for each in (model, other))

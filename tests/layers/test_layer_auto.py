@@ -8,12 +8,13 @@ import pytest
 from against_keras import F, U, assert_same, batch, pair, results
 
 from kerasunroll import layers as own
+from kerasunroll.cache import CACHE_VARIABLE
 from kerasunroll.layers import auto
 
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv(auto.CACHE_VARIABLE, str(tmp_path / "deep" / "folder"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "deep" / "folder"))
     return tmp_path / "deep" / "folder" / "auto.json"
 
 
@@ -58,7 +59,7 @@ def test_a_damaged_cache_is_mended(cache, damaged, monkeypatch):
 def test_where_nothing_can_be_kept_it_works_all_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(auto, "_calibrate", lambda *_: "own-loop")
     (tmp_path / "file").write_text("no folder")
-    monkeypatch.setenv(auto.CACHE_VARIABLE, str(tmp_path / "file"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
     assert built().chosen_setting == "own-loop"
 
 

@@ -116,8 +116,8 @@ def holding(config):
 BAD = {
     "missing": (lambda _, folder: folder / "no.keras", r"No such file: '.*no\.keras' \(looked for /"),
     "directory": (directory, r"is a directory \(a TensorFlow SavedModel\), expected a \.keras file"),
-    "hdf5": (hdf5, r"is an HDF5 file, Keras's legacy format. Convert it where you trust it"),
-    "hdf5 called .keras": (written("a.keras", b"\x89HDF\r\n\x1a\n"), "is an HDF5 file"),
+    "hdf5": (hdf5, r"old\.h5' is damaged: .* Copy it again, or save it again"),
+    "hdf5 called .keras": (written("a.keras", b"\x89HDF\r\n\x1a\n"), "is damaged"),
     "empty": (written("a.keras", b""), r"is empty \(0 bytes\)"),
     "text": (written("a.keras", b"no model" * 9), r"is no \.keras file: expected a zip archive"),
     "truncated": (part_of(0.7), r"is truncated: the end of the archive is missing\. Copy it again"),
