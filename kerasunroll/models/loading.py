@@ -89,11 +89,7 @@ def as_keras_file(path: str | Path, *, custom_objects: Sequence[CustomObject] = 
 
     def load(copy: Path) -> keras.Model:
         try:
-            model = keras.models.load_model(copy, custom_objects=admitted, safe_mode=True)
-            if model.optimizer is not None and not model.optimizer.built:
-                # Of an optimizer without slots, Keras would say at every loading that it leaves them out.
-                model.optimizer.build(model.trainable_variables)
-            return model
+            return _with_slots(keras.models.load_model(copy, custom_objects=admitted, safe_mode=True))
         except Exception as error:
             raise InputError(
                 f"'{path}', an HDF5 file, cannot be loaded: {in_one_sentence(error)} If it needs classes or functions "
@@ -102,6 +98,15 @@ def as_keras_file(path: str | Path, *, custom_objects: Sequence[CustomObject] = 
             ) from error
 
     return converted(path, load, save_model, lambda config: _refuse_lambdas(path, config))
+
+
+def _with_slots(model: keras.Model) -> keras.Model:
+    """Give an optimizer the slots that Keras leaves out of an HDF5 file: it would say so at every loading."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and not optimizer._trainable_variables:
+        model.optimizer = type(optimizer).from_config(optimizer.get_config())
+        model.optimizer.build(model.trainable_variables)
+    return model
 
 
 def save_model(model: keras.Model, path: str | Path) -> None:
