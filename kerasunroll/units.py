@@ -1,6 +1,7 @@
 """Seconds, bytes and counts as people read them. Records and code keep plain seconds and bytes."""
 
 import math
+from pathlib import Path
 
 import humanize
 
@@ -36,3 +37,19 @@ def format_ratio(ratio: float | None) -> str:
     if ratio is None:
         return "–"
     return f"{ratio:.2f}×"
+
+
+def shown_path(path: str | Path) -> str:
+    """Return a path as it is shown and recorded: relative to the working directory, if it lies below that.
+
+    What lies elsewhere is named by its last folder and its name: where it was on this machine is nobody else's matter.
+
+    Example:
+    >>> shown_path("/tmp/run/loop/timing.log")
+    'loop/timing.log'
+    """
+    path = Path(path)
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(Path(*path.parts[-2:]))

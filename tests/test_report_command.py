@@ -35,6 +35,8 @@ def test_both_files_lie_in_the_folder_and_the_verdict_is_printed(tmp_path, capsy
 def test_files_go_where_they_are_wanted(tmp_path):
     folder = write_run(tmp_path / "run", settings=("loop",))
     assert report(folder, "--html", tmp_path / "a" / "page.html", "--markdown", tmp_path / "b.md") == 0
+    for page in (tmp_path / "a" / "page.html", tmp_path / "b.md"):
+        assert str(tmp_path) not in page.read_text(encoding="utf-8"), "a path of the machine that made it"
     assert "<title>Should I unroll? run</title>" in (tmp_path / "a" / "page.html").read_text(encoding="utf-8")
     assert (tmp_path / "b.md").is_file()
     assert not (folder / "report.html").exists()

@@ -6,6 +6,8 @@ import signal
 from pathlib import Path
 from typing import Final
 
+from kerasunroll.units import shown_path
+
 LOG_LINES: Final = 10
 LOG_BYTES: Final = 1 << 16
 QUOTED_BYTES: Final = 80
@@ -47,7 +49,7 @@ def log_tail(path: Path) -> str:
         return ""
     lines = "".join(c if c.isprintable() or c == "\n" else "�" for c in text).split("\n")
     last = "\n".join([line for line in lines if line.strip() and not _INFO.match(line)][-LOG_LINES:])
-    return f"; the last lines of '{path}':\n{last}" if last else ""
+    return f"; the last lines of '{shown_path(path)}':\n{last}" if last else ""
 
 
 def quote(line: bytes) -> str:

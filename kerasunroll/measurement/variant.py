@@ -67,6 +67,8 @@ class Variant:
         """Return a record's configuration: everything but the setting, which is the record's variant."""
         configuration = self.config.model_dump(mode="json")
         del configuration["stack"]["unroll"]
+        if "path" in configuration["stack"]:  # of a saved model; its checksum says which it is, on any machine
+            configuration["stack"]["path"] = Path(configuration["stack"]["path"]).name
         if configuration["distribute"] is None:
             del configuration["distribute"]  # as in records from before there was a choice
         kind = {"node_kind": self.node_kind} if self.node_kind else {}

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from kerasunroll import __version__
+from kerasunroll.data import SourceSpec
 from kerasunroll.measurement.files import write_whole
 from kerasunroll.report.growth import find_sweeps
 from kerasunroll.report.growth_table import growth_tables
@@ -29,7 +30,7 @@ from kerasunroll.report.table import comparison_tables
 from kerasunroll.report.verdict import Verdict
 from kerasunroll.report.verdict_text import verdict_sentences
 from kerasunroll.training.config import TrainingConfig
-from kerasunroll.units import format_bytes, format_count
+from kerasunroll.units import format_bytes, format_count, shown_path
 
 HTML: Final = "report.html.j2"
 MARKDOWN: Final = "report.md.j2"
@@ -104,7 +105,8 @@ def _render(template: str, run: Run, groups: list[Section], sweeps: list[Section
     templates.filters |= {"md": escape_markdown, "href": lambda file: quote(os.path.relpath(file, path.parent))}
     records = [record for each in run.measured for record in each.records]
     context: dict[str, Any] = {
-        "folder": run.folder,
+        "title": run.folder.name,
+        "folder": shown_path(run.folder),
         "groups": groups,
         "sweeps": sweeps,
         "machine": _machine(run),
@@ -192,7 +194,7 @@ def describe(config: TrainingConfig) -> str:
     words += ["compiled with XLA"] if config.jit_compile else []
     epochs = f"{config.epochs} epoch{'' if config.epochs == 1 else 's'}"
     optimizer = config.optimizer or "its own optimizer"
-    return f"{', '.join(words)}; {optimizer}, {epochs} of {config.source}"
+    return f"{', '.join(words)}; {optimizer}, {epochs} of {SourceSpec.parse(config.source).label}"
 
 
 def _machine(run: Run) -> list[tuple[str, str]]:
