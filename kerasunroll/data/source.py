@@ -38,6 +38,8 @@ class Source:
         y_train: Array. Their targets.
         x_validation: Array. The inputs kept for validation.
         y_validation: Array. Their targets.
+        notes: Tuple of strings. What was made of the data on the way, such as columns that were left out. Defaults to
+            none.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Source:
     y_train: Array = field(repr=False)
     x_validation: Array = field(repr=False)
     y_validation: Array = field(repr=False)
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -71,7 +74,7 @@ class Source:
         return self.y_train.ndim > per_sequence
 
     def describe(self) -> str:
-        """Return the source and its shapes in one line.
+        """Return the source, its shapes and its notes in one line.
 
         Example:
         >>> open_source("digits").describe()
@@ -79,10 +82,11 @@ class Source:
         """
         training, validation = format_count(len(self.x_train)), format_count(len(self.x_validation))
         width = f"vocabulary of {format_count(self.vocabulary)}" if self.vocabulary else f"F={self.features}"
-        return (
+        shapes = (
             f"{self.name}: {training} training and {validation} validation sequences, "
             f"T={self.timesteps}, {width}, {self._target()}"
         )
+        return "; ".join((shapes, *self.notes))
 
     def train(self, batch_size: int, *, looks: int = 0) -> "tf.data.Dataset":
         """Return the training batches, shuffled anew in every epoch.

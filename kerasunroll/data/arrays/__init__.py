@@ -1,0 +1,1 @@
+"""Arrays that a user has prepared, in `.npz` and `.npy` files."""

@@ -1,0 +1,1 @@
+"""Tables, from files as people have them to windows of rows."""
