@@ -76,8 +76,7 @@ class SourceName:
     @property
     def short(self) -> str:
         """The name with the files' own names only, to be shown."""
-        names = ",".join(Path(path).name for path in self.paths)
-        return f"{self.kind}:{names}{self._query}" if names else self.kind
+        return str(replace(self, paths=tuple(Path(path).name for path in self.paths)))
 
     @property
     def files(self) -> list[Path]:
@@ -115,6 +114,7 @@ def _read_options(kind: str, query: str, model: type[BaseModel]) -> BaseModel:
         if option not in model.model_fields:
             close = get_close_matches(option, model.model_fields, n=1)
             hint = f" Did you mean '{close[0]}'?" if close else ""
+            hint += "" if equals else " If the question mark belongs to the path, write it as %3F."
             raise DataError(f"{kind} takes no option '{option}'.{hint} {allowed}")
         if not equals or not value:
             raise DataError(f"Option '{option}' of {kind} has no value. Write {option}=VALUE. {allowed}")

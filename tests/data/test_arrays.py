@@ -78,16 +78,25 @@ def with_value(array, index, value):
 
 X_FORMS = "x must be numbers of shape (N, T, F) or integer tokens of shape (N, T), got "
 Y_FORMS = (
-    "y must be integer classes of shape (N,) or (N, T), or floats of shape (N,), (N, outputs) or (N, T, outputs), got "
+    "y must be integer classes of shape (N,) or (N, T), their names, one-hot of shape (N, classes), or floats of shape "
+    "(N,), (N, outputs) or (N, T, outputs), got "
 )
+USUAL_NAMES = "x and y, or x_train, y_train and, for validation, x_val and y_val or x_test and y_test"
 
 
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"inputs": X, "y": LABELS}, "lacks x: expected the arrays x and y, found inputs, y."),
-        ({"x": X}, "lacks y: expected the arrays x and y, found x."),
-        ({}, "lacks x and y: expected the arrays x and y, found none."),
+        ({"weights": X, "y": LABELS}, f"lacks x: expected the arrays {USUAL_NAMES}; found weights, y."),
+        ({"x": X}, f"lacks y: expected the arrays {USUAL_NAMES}; found x."),
+        ({}, f"lacks x and y: expected the arrays {USUAL_NAMES}; found none."),
+        ({"x": X, "inputs": X, "y": LABELS}, "has more than one array for the same: x and inputs."),
+        ({"x": X, "y": LABELS, "x_val": X}, "x_val stands alone: give the validation part's inputs and its targets"),
+        ({"x": X, "y": LABELS, "x_test": X[:, :3], "y_test": LABELS}, "x_test of shape (10, 3, 3) does not fit x of"),
+        ({"x": X, "y": LABELS, "x_test": X, "y_test": LABELS[:3]}, "got 10 sequences in x_test of shape (10, 4, 3)"),
+        ({"x": X, "y": LABELS, "x_test": X, "y_test": numbers(10)}, "y holds int64 and y_test float64. Save both"),
+        ({"x": X, "y": np.full(10, "a")}, "y holds the class 'a' only; classification needs at least 2 classes"),
+        ({"x": X, "y": LABELS.astype(object)}, "names of classes with y.astype(str)"),
         (
             {"x": X, "y": LABELS[:9]},
             "got 10 sequences in x of shape (10, 4, 3) and 9 targets in y of shape (9,)",
@@ -130,7 +139,7 @@ Y_FORMS = (
         ({"x": X[:0], "y": LABELS[:0]}, "x of shape (0, 4, 3) and y of shape (0,) must not be empty"),
         ({"x": X[:, :0], "y": LABELS}, "x of shape (10, 0, 3) and y of shape (10,) must not be empty"),
         ({"x": X[:1], "y": numbers(1)}, "has 1 sequence, but training and validation need at least 2"),
-        ({"x": X, "y": LABELS.astype(str)}, "y must hold numbers, got an array of <U"),
+        ({"x": X, "y": LABELS.astype(complex)}, "y must hold numbers or the names of classes, got an array of complex"),
         ({"x": X.astype(complex), "y": LABELS}, "x must hold numbers, got an array of complex128"),
         (
             {"x": X.astype(object), "y": LABELS},
@@ -183,3 +192,93 @@ def test_a_damaged_array_is_named(path):
     path.write_bytes(content)
     with pytest.raises(DataError, match=re.escape(f"'{path}': x cannot be read: ") + ".* may be damaged"):
         open_source(f"npz:{path}")
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "targets", "note"),
+    [
+        (np.array([1, -1, -1, 1]), 2, [1, 0, 0, 1], "classes: 0 = -1, 1 = 1"),
+        (np.array([1.0, -1.0, -1.0, 1.0]), 2, [1, 0, 0, 1], "classes: 0 = -1.0, 1 = 1.0"),
+        (np.array(["walk", "run", "walk", "sit"]), 3, [2, 0, 2, 1], "classes: 0 = run, 1 = sit, 2 = walk"),
+        (np.array([b"no", b"yes", b"no", b"no"]), 2, [0, 1, 0, 0], "classes: 0 = no, 1 = yes"),
+        (np.eye(3)[[2, 0, 1, 2]], 3, [2, 0, 1, 2], "one-hot targets as classes"),
+        (np.eye(3)[[2, 0, 1, 2]] > 0, 3, [2, 0, 1, 2], "one-hot targets as classes"),
+        (np.eye(2, dtype=np.uint8)[[[0, 1, 1]] * 4], 2, [[0, 1, 1]] * 4, "one-hot targets as classes"),
+        (np.array([[2], [0], [1], [1]]), 3, [2, 0, 1, 1], None),
+    ],
+    ids=["-1 and 1", "floats", "strings", "bytes", "one-hot", "booleans", "one-hot at each time step", "one column"],
+)
+def test_targets_in_other_forms_become_classes(path, y, classes, targets, note):
+    length = 3 if y.ndim == 3 else 5
+    # The given validation part is the same as the training part, so that the order stays.
+    x = numbers(4, length, 1)
+    np.savez(path, X_train=x, y_train=y, X_test=x, y_test=y)
+    source = open_source(f"npz:{path}")
+    assert source.task == Classification(classes)
+    assert source.y_train.dtype == np.int32
+    assert source.y_train.tolist() == source.y_validation.tolist() == targets
+    assert source.notes == ("validated on X_test and y_test", *([note] if note else []))
+
+
+@pytest.mark.parametrize(
+    ("names", "validation"),
+    [
+        ("x_train y_train x_val y_val x_test y_test", "x_val and y_val"),
+        ("X_train Y_train X_test Y_test", "X_test and Y_test"),
+        ("train_images train_labels val_images val_labels test_images test_labels", "val_images and val_labels"),
+        ("xtrain ytrain xtest ytest", "xtest and ytest"),
+        ("data labels test_data test_labels", "test_data and test_labels"),
+    ],
+)
+def test_the_usual_names_are_known_and_a_given_validation_part_is_used(path, names, validation):
+    parts = [X + 1000 * number for number in range(3)]
+    names = names.split()
+    arrays = {name: parts[place // 2] if place % 2 == 0 else LABELS for place, name in enumerate(names)}
+    np.savez(path, **arrays)
+    source = open_source(f"npz:{path}", seed=3)
+    assert source.x_train.tolist() == X.tolist()
+    assert source.x_validation.tolist() == (X + 1000).tolist()
+    assert source.y_validation.tolist() == LABELS.tolist()
+    assert f"; validated on {validation}" in source.describe()
+    assert ("left out: " in source.describe()) is (len(names) == 6)
+
+
+def test_classes_and_tokens_are_counted_over_both_parts(path):
+    np.savez(path, x=TOKENS[:5] % 3, y=LABELS[:5] % 2, x_val=TOKENS[5:] + 10, y_val=LABELS[5:] + 4)
+    source = open_source(f"npz:{path}")
+    assert (source.vocabulary, source.task) == (int(TOKENS[5:].max()) + 11, Classification(7))
+
+
+def test_npy_files_are_read_by_their_order_by_their_names_or_from_a_folder(tmp_path):
+    expected = numbers(10, 2)
+    (tmp_path / "both").mkdir()
+    for x, y in ((tmp_path / "a,b.npy", tmp_path / "z.npy"), (tmp_path / "both/X_train.npy", tmp_path / "both/y.npy")):
+        np.save(x, X)
+        np.save(y, expected)
+    names = {
+        f"npy:{tmp_path}/a%2Cb.npy,{tmp_path}/z.npy": "npy:a%2Cb.npy,z.npy",
+        f"npy:{tmp_path}/both/y.npy,{tmp_path}/both/X_train.npy": "npy:y.npy,X_train.npy",
+        f"npy:{tmp_path}/both": "npy:both",
+    }
+    for name, short in names.items():
+        source = open_source(name)
+        assert source.describe() == f"{short}: 8 training and 2 validation sequences, T=4, F=3, 2 outputs"
+        rows = source.x_train[:, 0, 0].astype(int) // 12
+        assert source.y_train.tolist() == expected[rows].tolist()
+
+
+def test_npy_files_that_cannot_be_used_are_refused(tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "o.npy", LABELS.astype(object))
+    (tmp_path / "t.npy").write_text("hello")
+    for files, message in {
+        "x.npy": "lacks y: expected the arrays x and y",
+        "x.npy,gone.npy": "No such file: ",
+        "x.npy,t.npy": "t.npy' is not an .npy file. Write one with numpy.save",
+        "x.npy,o.npy": "an array of Python objects, which could run code",
+    }.items():
+        with pytest.raises(DataError, match=re.escape(message)):
+            open_source("npy:" + ",".join(f"{tmp_path}/{file}" for file in files.split(",")))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"no \.npy file lacks x and y"):
+        open_source(f"npy:{tmp_path}/empty")

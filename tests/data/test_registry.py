@@ -8,7 +8,7 @@ import pytest
 from kerasunroll.data import KNOWN_SOURCES, open_source
 from kerasunroll.errors import DataError
 
-KNOWN = "Known sources: digits, text:PATH, csv:PATH, npz:PATH, adding, copy."
+KNOWN = "Known sources: digits, text:PATH, csv:PATH, npz:PATH, npy:PATH, adding, copy."
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,9 @@ def test_a_path_may_hold_colons_and_start_at_home(tmp_path, monkeypatch):
 def test_every_known_source_opens(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.savez("file.npz", x=np.zeros((4, 3, 2)), y=np.arange(4))
+    (tmp_path / "file.npy").mkdir()
+    np.save("file.npy/x.npy", np.zeros((4, 3, 2)))
+    np.save("file.npy/y.npy", np.arange(4))
     (tmp_path / "file.csv").write_text("".join(f"{row}\n" for row in range(70)))
     (tmp_path / "file.text").write_text("abc" * 50)
     for known in KNOWN_SOURCES:

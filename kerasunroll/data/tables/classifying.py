@@ -69,10 +69,10 @@ def _labels(table: Table, roles: Roles, sequences: Sequences) -> tuple[Array, st
         other = classes[rows] != classes[rows[0]]
         if other.any():
             row = int(rows[np.argmax(other)])
-            group = table.frame[roles.group].iloc[row]
+            first, found = (table.written(each, position) for each in (int(rows[0]), row))
             raise DataError(
-                f"'{table.path}', {table.place(row, position)}: expected '{column.iloc[int(rows[0])]}' as in the rows "
-                f"of group '{group}' before it, got '{column.iloc[row]}'. A sequence has one class: divide the group."
+                f"'{table.path}', {table.place(row, position)}: expected '{first}' as in the other rows of group "
+                f"'{table.written(row, roles.group)}', got '{found}'. A sequence has one class: divide the group."
             )
     return classes[[rows[0] for rows in sequences.rows]], words
 
@@ -93,7 +93,7 @@ def _whole_row(table: Table, numbered: tuple[int, Array], options: TableOptions)
     row, values = numbered
     if np.isnan(values[0]):
         raise DataError(
-            f"'{table.path}', {table.line_of(row)}: its first cell is empty, with nothing before it to fill it."
+            f"'{table.path}', {table.origin(row)[0]}: its first cell is empty, with nothing before it to fill it."
         )
     assert options.fill is not None  # noqa: S101 (the only caller has seen to it)
     return filled(values[:, np.newaxis], options.fill).T

@@ -29,9 +29,9 @@ def check_complete(table: Table, columns: Sequence[Column], values: Array) -> No
         row = int(np.argmax(missing.any(axis=1)))
         column = columns[int(np.argmax(missing[row]))]
         count = int(missing.sum())
-        found = "the cell is empty" if count == 1 else f"the first of {count:,} missing cells"
+        found = "the cell is empty. Fill it" if count == 1 else f"the first of {count:,} missing cells. Fill them"
         raise DataError(
-            f"'{table.path}', {table.place(row, column.position)}: {found}. Fill them with fill=forward or "
+            f"'{table.path}', {table.place(row, column.position)}: {found} with fill=forward or "
             "fill=interpolate behind the path (csv:PATH?fill=forward), mend the file, or leave columns out with "
             "columns=."
         )

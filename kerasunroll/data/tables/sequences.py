@@ -42,12 +42,13 @@ def find_sequences(table: Table, roles: Roles) -> Sequences:
     hint = f"some times in {name} occur more than once"
     hint += "" if roles.group is not None else " (group= tells sequences apart)"
     if in_order:
-        return Sequences(groups, (f"in the order of {name}", *([hint] if repeats else [])))
+        return Sequences(groups, (f"in the order of {name}, which is not read", *([hint] if repeats else [])))
     if len(readings) > 1:
         raise DataError(
             f"'{table.path}', {table.column(roles.time.position)}: dates such as "
-            f"'{table.frame[roles.time.position].iloc[0]}' can be day or month first, and the rows are in order of "
-            "neither. Write dates such as 2024-05-31, or keep the order of the file with time=none."
+            f"'{table.written(0, roles.time.position)}' can be day or month first, and the rows are in order of "
+            "neither. Write dates such as 2024-05-31, name the column that tells several sequences apart with group=, "
+            "or keep the order of the file with time=none."
         )
     if repeats:
         row = next(int(rows[1:][np.diff(times[rows]) < 0][0]) for rows in groups if not _rises(times[rows]))
@@ -56,7 +57,9 @@ def find_sequences(table: Table, roles: Roles) -> Sequences:
             "than once. If the file holds several sequences, name the column that tells them apart with group=; to "
             "keep the order of the file, write time=none."
         )
-    return Sequences([rows[np.argsort(times[rows], kind="stable")] for rows in groups], (f"sorted by {name}",))
+    return Sequences(
+        [rows[np.argsort(times[rows], kind="stable")] for rows in groups], (f"sorted by {name}, which is not read",)
+    )
 
 
 def _groups(table: Table, group: int | None) -> list[Array]:

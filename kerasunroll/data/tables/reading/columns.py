@@ -97,7 +97,7 @@ def numbers_of(table: Table, column: Column) -> Array:
     if (infinite := np.isinf(values)).any():
         row = int(np.argmax(infinite))
         raise DataError(
-            f"'{table.path}', {table.place(row, column.position)}: {table.frame[column.position].iloc[row]} is not "
+            f"'{table.path}', {table.place(row, column.position)}: {table.written(row, column.position)} is not "
             "finite. Put a finite number there, or leave the column out with columns=."
         )
     return values

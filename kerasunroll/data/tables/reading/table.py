@@ -37,14 +37,15 @@ class Table:
         names: Tuple of strings. What the columns are called; by their numbers, from 1, without a header.
         frame: Pandas data frame. Its columns are numbered from 0; what is no number stands in it as strings.
         decimal: `"."` or `","`. The decimal mark of numbers that stand in it as strings.
-        line_of: Function from a row's number to its line in the file; reads the file's text again.
+        origin: Function from a row's number to what an error calls its line, and the line's cells as they were
+            written, if the file is text. It goes through the text again, and is for errors only.
     """
 
     path: Path
     names: tuple[str, ...]
     frame: Any
     decimal: str
-    line_of: Callable[[int], str]
+    origin: Callable[[int], tuple[str, list[str]]]
 
     def column(self, position: int) -> str:
         """Return what an error calls a column, such as `column 2 ('load')`."""
@@ -53,7 +54,12 @@ class Table:
 
     def place(self, row: int, position: int) -> str:
         """Return what an error calls a cell, such as `line 3, column 2 ('load')`."""
-        return f"{self.line_of(row)}, {self.column(position)}"
+        return f"{self.origin(row)[0]}, {self.column(position)}"
+
+    def written(self, row: int, position: int) -> str:
+        """Return a cell as it was written."""
+        cells = self.origin(row)[1]
+        return cells[position] if cells else str(self.frame[position].iloc[row])
 
 
 def read_table(path: Path, options: TableOptions) -> Table:
@@ -132,13 +138,13 @@ def _read_text(path: Path, text: str, options: TableOptions) -> Table:
     if frame.iloc[:, -1].isna().any() and not frame.iloc[:, -1].isna().all():
         _check_lines(path, text, dialect)
 
-    def line_of(row: int) -> str:
+    def origin(row: int) -> tuple[str, list[str]]:
         rows = records(path, text, dialect.separator, empty_ones=empty_ones)
-        line, _ = next(islice(rows, row + bool(dialect.names), None))
-        return f"line {line}"
+        line, cells = next(islice(rows, row + bool(dialect.names), None))
+        return f"line {line}", cells
 
     names = dialect.names or tuple(str(number) for number in range(1, dialect.columns + 1))
-    return Table(path, names, frame, dialect.decimal, line_of)
+    return Table(path, names, frame, dialect.decimal, origin)
 
 
 def _check_lines(path: Path, text: str, dialect: Dialect) -> None:
@@ -172,4 +178,4 @@ def _read_parquet(path: Path, content: bytes) -> Table:
     if frame.empty:
         raise DataError(f"'{path}' has {len(frame):,} rows and {frame.shape[1]} columns: nothing to learn from.")
     names = tuple(str(name).strip() for name in frame.columns)
-    return Table(path, names, frame.set_axis(range(len(names)), axis=1), ".", lambda row: f"row {row + 1}")
+    return Table(path, names, frame.set_axis(range(len(names)), axis=1), ".", lambda row: (f"row {row + 1}", []))

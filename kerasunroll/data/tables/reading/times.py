@@ -7,14 +7,14 @@ from itertools import product
 from typing import Any, Final
 
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d(?::?\d\d)?.*)?|\d{8}T\d{4}.*")
-_DAYS: Final = (
-    *("%d{0}%m{0}%Y", "%m{0}%d{0}%Y", "%d{0}%m{0}%y", "%m{0}%d{0}%y", "%Y{0}%m{0}%d"),
-    *("%d{0}%b{0}%Y", "%d{0}%B{0}%Y"),
-)
+_DAYS: Final = ("%d{0}%m{0}%Y", "%d{0}%m{0}%y", "%Y{0}%m{0}%d", "%d{0}%b{0}%Y", "%d{0}%B{0}%Y")
+# Between points, the day is always first.
+_MONTHS_FIRST: Final = ("%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y", "%m-%d-%y", "%b %d, %Y", "%B %d, %Y")
 _CLOCKS: Final = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
-_FORMATS: Final = (
-    *(day.format(mark) + clock for day, mark, clock in product(_DAYS, "/.- ", ("", *(f" {each}" for each in _CLOCKS)))),
-    *(day + clock for day in ("%b %d, %Y", "%B %d, %Y") for clock in ("", *(f" {each}" for each in _CLOCKS))),
+_FORMATS: Final = tuple(
+    day + clock
+    for day in (*(day.format(mark) for day, mark in product(_DAYS, "/.- ")), *_MONTHS_FIRST)
+    for clock in ("", *(f" {each}" for each in _CLOCKS))
 )
 _EPOCH_1990, _EPOCH_2100 = 631_152_000, 4_102_444_800
 _TIME_WORDS: Final = re.compile(r"(?:^|[\W_])(?:time|timestamp|datetime|date|epoch|unix|ts)(?:$|[\W_])", re.IGNORECASE)
