@@ -76,7 +76,7 @@ class SourceName:
     @property
     def short(self) -> str:
         """The name with the files' own names only, to be shown."""
-        return str(replace(self, paths=tuple(Path(path).name for path in self.paths)))
+        return str(replace(self, paths=tuple(Path(path).name or path for path in self.paths)))
 
     @property
     def files(self) -> list[Path]:

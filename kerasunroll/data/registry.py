@@ -31,7 +31,7 @@ def open_source(spec: str, *, timesteps: int | None = None, examples: int | None
     |---|---|---|
     | `digits` | handwritten digits, pixel by pixel | 10 classes |
     | `text:PATH` | windows of characters of a UTF-8 file | the next character, at each time step |
-    | `csv:PATH` | windows of rows of a table, see `TableOptions` | the values in the next rows, or a class |
+    | `csv:PATH` | windows of rows of a table | the values in the next rows, or a class |
     | `npz:PATH` | the array `x` of the file | the array `y` of the file |
     | `npy:X.npy,Y.npy` or `npy:FOLDER` | the array `x` of the files | the array `y` of the files |
     | `adding` | random numbers, two of them marked | the sum of the two |
@@ -39,7 +39,8 @@ def open_source(spec: str, *, timesteps: int | None = None, examples: int | None
 
     Args:
         spec: String. One of these. `csv` takes options behind a question mark, such as
-            `csv:load.csv?target=load&horizon=24`; see `SourceName` for paths and names that hold `?`, `&` or commas.
+            `csv:load.csv?target=load&horizon=24`: "Your data" in the documentation lists them, and tells what is made
+            of paths and names that hold `?`, `&` or commas.
         timesteps: Integer or `None`. The length T of a sequence. Defaults to 64 for `digits` and `text`, 32
             for `csv`, 100 for `adding` and `copy`, and the arrays' T for `npz` and `npy`.
         examples: Integer or `None`. Sequences to draw for `adding` and `copy`, at least 2, a fifth of them

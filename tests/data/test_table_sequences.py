@@ -67,9 +67,9 @@ def test_windows_never_cross_groups_and_each_group_is_divided_in_time(write):
     assert raw(source.x_validation) == [[107, 108], [203, 204]]
     assert raw(source.y_validation) == [109, 205]
     assert source.describe() == (
-        "csv:table.csv?group=g: 7 training and 2 validation sequences, T=2, F=1, 1 output; 3 sequences by g, the end "
-        "of each for validation; left out: 1 sequence of less than 3 rows; standardised by the mean and the deviation of "
-        "the training part"
+        "csv:table.csv?group=g: 7 training and 2 validation sequences, T=2, F=1, 1 output; 3 sequences by g, the "
+        "end of each for validation; left out: 1 sequence of less than 3 rows; standardised by the mean and the "
+        "deviation of the training part"
     )
 
 
@@ -142,6 +142,12 @@ def test_each_group_is_sorted_by_itself(write):
             [("2024-01-02", 1), ("", 2), ("2024-01-03", 3)],
             "",
             "line 3, column 1 ('day'): the cell is empty, so",
+        ),
+        (
+            "day,v",
+            [("31.01.2024", 1), ("01.02.2024", 2), ("Monday", 3)],
+            "",
+            "line 4, column 1 ('day'): expected a time, got 'Monday', so that the row has no place in time. Mend",
         ),
         ("a,v", [("x", 1), ("y", 2)], "?time=a", "column 1 ('a'): time= names it, but its cells are neither dates nor"),
         ("a,v", [(1, 1), (2, 2)], "?target=b", "has no column 'b', which target= names. Its columns: a, v."),
@@ -273,13 +279,13 @@ def test_without_groups_every_row_is_a_sequence(write):
         ("v,c", [(1, "a"), (2, "")], "?label=c", None, "line 3, column 2 ('c'): the cell is empty, but label= needs a"),
         ("v,c", [(1, "a"), (2, "a")], "?label=c", None, "column 2 ('c'): one class only; label= needs at least 2"),
         ("v,c", [(1, "a"), (2, "b")], "?label=c", None, "has one sequence of each class, but training and validation"),
-        ("v,c", [(1, "a"), (2, "b")], "?label=c", 3, "without group=, every row is a sequence and its 1 columns are"),
+        ("v,c", [(1, "a"), (2, "b")], "?label=c", 3, "without group=, every row is a sequence and its columns are"),
         (
             "g,v,c",
             [(1, 1, 0), (2, 1, 1)],
             "?group=g&label=c",
             3,
-            "has 1 rows in its longest sequence by g, got timesteps=3",
+            "its longest sequence by g has a length of 1, got timesteps=3",
         ),
     ],
 )

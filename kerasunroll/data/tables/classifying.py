@@ -81,8 +81,9 @@ def _rows(table: Table, values: Array, options: TableOptions, timesteps: int | N
     """Return every row as a sequence of one feature."""
     if timesteps not in (None, values.shape[1]):
         raise DataError(
-            f"'{table.path}': without group=, every row is a sequence and its {values.shape[1]:,} columns are the time "
-            f"steps, got timesteps={timesteps}. Leave timesteps out, or name the column of groups with group=."
+            f"'{table.path}': without group=, every row is a sequence and its columns are the time steps, "
+            f"{values.shape[1]:,} in all, got timesteps={timesteps}. Leave timesteps out, or name the column of groups "
+            "with group=."
         )
     if options.fill is not None:
         values = np.concatenate([_whole_row(table, row, options) for row in enumerate(values)])
@@ -110,7 +111,7 @@ def _runs(
     runs = [rows[: len(rows) // length * length].reshape(-1, length, rows.shape[1]) for rows in complete]
     if not any(map(len, runs)):
         raise DataError(
-            f"'{table.path}' has {max(lengths):,} rows in its longest sequence by {options.group}, got "
+            f"'{table.path}': its longest sequence by {options.group} has a length of {max(lengths):,}, got "
             f"timesteps={length}. Take at most {max(lengths):,}."
         )
     notes = [f"{sum(map(bool, map(len, runs))):,} sequences by {options.group}"]

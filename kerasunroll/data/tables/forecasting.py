@@ -94,7 +94,8 @@ def _check_length(table: Table, roles: Roles, options: TableOptions, timesteps: 
     if longest >= 2 * window:
         return
     ahead = "1" if options.horizon == 1 else f"horizon ({options.horizon:,})"
-    rows = "rows of numbers" if roles.group is None else f"rows in its longest sequence by {options.group}"
+    rows = f"row{'' if longest == 1 else 's'} "
+    rows += "of numbers" if roles.group is None else f"in its longest sequence by {options.group}"
     raise DataError(
         f"'{table.path}' has {longest:,} {rows}, but one training and one validation window of timesteps + {ahead} = "
         f"{window:,} need {2 * window:,}. Add rows or take fewer timesteps"

@@ -87,10 +87,12 @@ def _readings(table: Table, roles: Roles) -> list[Array]:
     for column in filter(None, (time, roles.clock)):
         missing = np.asarray(np.isnan(time.values) if time.kind == "numbers" else column.values[0].isna())
         if missing.any():
-            place = table.place(int(np.argmax(missing)), column.position)
+            row = int(np.argmax(missing))
+            cell = table.written(row, column.position)
+            found = f"expected a time, got {cell!r}" if cell else "the cell is empty"
             raise DataError(
-                f"'{table.path}', {place}: the cell is empty, so that the row has no place in time. Fill it, or keep "
-                "the order of the file with time=none."
+                f"'{table.path}', {table.place(row, column.position)}: {found}, so that the row has no place in time. "
+                "Mend it, or keep the order of the file with time=none."
             )
     return [
         np.asarray(each) if time.kind == "numbers" else each.to_numpy("datetime64[ns]").astype(np.int64)

@@ -34,11 +34,9 @@ def to_numbers(cells: Any, decimal: str) -> Any:
         cells: Pandas series of strings, none of them missing.
         decimal: `"."` or `","`.
     """
-    import pandas as pd
-
     numbers = cells.where(cells.str.fullmatch(_PATTERNS[decimal].pattern, flags=re.IGNORECASE).astype(bool))
     plain = numbers.str.replace(rf"[{'.' if decimal == ',' else ','}' \u00a0\u202f]", "", regex=True)
-    return pd.to_numeric(plain.str.replace(decimal, "."), errors="coerce").astype(float)
+    return plain.str.replace(decimal, ".", regex=False).astype(object).astype(float)
 
 
 def split_by(separator: str) -> str:

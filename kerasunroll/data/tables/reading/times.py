@@ -33,19 +33,19 @@ def read_dates(cells: Any) -> list[Any]:
         cells: Pandas series of strings, none of them missing.
 
     Returns:
-        List of series of the same index, in UTC; empty if one of the cells is no date.
+        List of series of the same index, in UTC; empty if the first cell is no date, or most are none. Where no way to
+        read them fits all cells, the one that fits the most, with NaT for the others.
     """
     import pandas as pd
 
-    if _ISO.fullmatch(cells.iloc[0]):
-        dates = pd.to_datetime(cells, format="ISO8601", utc=True, errors="coerce")
-        return [dates] if dates.notna().all() else []
-    read = (pd.to_datetime(cells, format=each, utc=True, errors="coerce") for each in _fitting(cells.iloc[0], _FORMATS))
+    formats = ["ISO8601"] if _ISO.fullmatch(cells.iloc[0]) else _fitting(cells.iloc[0], _FORMATS)
     found: list[Any] = []
-    for dates in read:
-        if dates.notna().all() and not any(dates.equals(other) for other in found):
+    for each in formats:
+        dates = pd.to_datetime(cells, format=each, utc=True, errors="coerce")
+        if dates.notna().mean() > 0.5 and not any(dates.equals(other) for other in found):
             found.append(dates)
-    return found
+    whole = [dates for dates in found if dates.notna().all()]
+    return whole or sorted(found, key=lambda dates: dates.isna().sum())[:1]
 
 
 def read_clock(cells: Any) -> Any | None:
