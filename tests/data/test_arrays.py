@@ -243,6 +243,12 @@ def test_the_usual_names_are_known_and_a_given_validation_part_is_used(path, nam
     assert ("left out: " in source.describe()) is (len(names) == 6)
 
 
+def test_a_test_part_without_targets_is_left_out(path):
+    np.savez(path, X_train=X, y_train=LABELS, X_test=X)
+    source = open_source(f"npz:{path}")
+    assert (len(source.x_train), source.notes) == (8, ("left out: X_test",))
+
+
 def test_classes_and_tokens_are_counted_over_both_parts(path):
     np.savez(path, x=TOKENS[:5] % 3, y=LABELS[:5] % 2, x_val=TOKENS[5:] + 10, y_val=LABELS[5:] + 4)
     source = open_source(f"npz:{path}")

@@ -1,5 +1,7 @@
 """Arrays that a user has prepared, as a data source."""
 
+from itertools import chain
+
 from kerasunroll.data.arrays.checking import check_inputs, check_pair, real, whole
 from kerasunroll.data.arrays.names import Part, Role
 from kerasunroll.data.arrays.reading import Named, read_npy, read_npz
@@ -73,16 +75,15 @@ def load_arrays(name: SourceName, timesteps: int | None, seed: int) -> Source:
 def _validation(arrays: dict[Role, Named]) -> tuple[list[tuple[Named, Named]], list[str]]:
     """Return the inputs and targets that are given for validation, if any, and a note on them."""
     parts: tuple[Part, ...] = ("validation", "test")
-    pairs = {}
+    pairs, alone = [], []
     for part in parts:
-        pair = [arrays[role] for role in (Role(True, part), Role(False, part)) if role in arrays]
-        if len(pair) == 1:
-            raise DataError(f"{pair[0]} stands alone: give the {part} part's inputs and its targets, or neither.")
-        if pair:
-            pairs[part] = (pair[0], pair[1])
-    if not pairs:
-        return [], []
-    x, y = next(iter(pairs.values()))
-    notes = [f"validated on {x.key} and {y.key}"]
-    notes += [f"left out: {other[0].key} and {other[1].key}" for other in list(pairs.values())[1:]]
-    return [(x, y)], notes
+        found = [arrays[role] for role in (Role(True, part), Role(False, part)) if role in arrays]
+        if len(found) == 1 and part == "validation":
+            raise DataError(f"{found[0]} stands alone: give the validation part's inputs and its targets, or neither.")
+        if len(found) == 2:
+            pairs.append((found[0], found[1]))
+        else:
+            alone += found  # a competition keeps the targets of its test part to itself
+    notes = [f"validated on {pairs[0][0].key} and {pairs[0][1].key}"] if pairs else []
+    left_out = [each.key for each in (*chain(*pairs[1:]), *alone)]
+    return pairs[:1], notes + ([f"left out: {', '.join(left_out)}"] if left_out else [])
