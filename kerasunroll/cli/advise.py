@@ -39,9 +39,12 @@ class AdviseOptions:
     ] = None
     batch_size: Annotated[int | None, typer.Option(min=1, help="sequences per training step, by default 32")] = None
     bidirectional: Annotated[bool, typer.Option("--bidirectional", help="read in both directions")] = False
-    source: Annotated[str, typer.Option(help="digits, text:PATH, csv:PATH, npz:PATH, npy:X,Y, adding or copy")] = (
-        "digits"
-    )
+    source: Annotated[
+        str,
+        typer.Option(
+            help="digits, text:PATH, csv:PATH or csv:PATH?target=NAME&..., npz:PATH, npy:PATH, adding or copy"
+        ),
+    ] = "digits"
     examples: Annotated[int | None, typer.Option(help="sequences to draw, for adding and copy")] = None
     model: Annotated[
         Path | None, typer.Option(help="a .keras file: its recurrent layers instead of a network described here")

@@ -51,9 +51,12 @@ class TrainingOptions:
         list[str] | None,
         typer.Option(help="with --model: module:name of a class or function that it uses; may be repeated"),
     ] = None
-    source: Annotated[str, typer.Option(help="digits, text:PATH, csv:PATH, npz:PATH, npy:X,Y, adding or copy")] = (
-        "digits"
-    )
+    source: Annotated[
+        str,
+        typer.Option(
+            help="digits, text:PATH, csv:PATH or csv:PATH?target=NAME&..., npz:PATH, npy:PATH, adding or copy"
+        ),
+    ] = "digits"
     examples: Annotated[int | None, typer.Option(help="sequences to draw, for adding and copy")] = None
     bidirectional: Annotated[bool, typer.Option("--bidirectional", help="read in both directions")] = False
     dropout: Annotated[float, typer.Option(help="share of inputs to drop in each recurrent layer")] = 0.0

@@ -1,7 +1,6 @@
 """Sequences to train on: real ones first."""
 
-from kerasunroll.data.registry import open_source
+from kerasunroll.data.registry import KNOWN_SOURCES, open_source
 from kerasunroll.data.source import Source
-from kerasunroll.data.spec import KNOWN_SOURCES, SourceSpec
 
-__all__ = ["KNOWN_SOURCES", "Source", "SourceSpec", "open_source"]
+__all__ = ["KNOWN_SOURCES", "Source", "open_source"]

@@ -1,44 +1,40 @@
-"""Classes that are not numbered from 0: what number each gets."""
+"""Classes that have names, or numbers of their own, as integers from 0."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from kerasunroll.data.splits import Array
 
-_SHOWN: Final = 12
+_SHOWN: Final = 20
 
 
-def classes_of(labels: Array) -> tuple[Array, list[str]]:
-    """Return the number of each label's class, and the classes in the order of their numbers.
+def as_classes(labels: Array) -> tuple[Array, list[str]]:
+    """Return the place of each label among the distinct ones, sorted, and what these are called.
 
     Args:
-        labels: Array of strings or numbers. Labels that are all numbers are ordered as numbers.
+        labels: Array of numbers, booleans or strings, none of them missing.
 
     Returns:
-        A tuple of an int32 array of the shape of `labels`, and a list of the classes as strings.
+        Int32 array of the shape of `labels`, and a list of strings: the name of each class.
 
     Example:
-    >>> classes_of(np.array(["dog", "cat", "dog"]))
-    (array([1, 0, 1], dtype=int32), ['cat', 'dog'])
+    >>> as_classes(numpy.array(["run", "walk", "run"]))
+    (array([0, 1, 0], dtype=int32), ['run', 'walk'])
     """
-    found, codes = np.unique(labels, return_inverse=True)
-    names = [str(name) for name in found]
-    try:
-        rank = np.argsort([float(name) for name in names], kind="stable")
-    except ValueError:
-        rank = np.arange(len(names))
-    numbers = np.empty(len(names), np.int32)
-    numbers[rank] = np.arange(len(names))
-    return numbers[codes].reshape(labels.shape), [names[index] for index in rank]
+    if labels.dtype == object:
+        labels = labels.astype(str)
+    names, places = np.unique(labels, return_inverse=True)
+    return places.reshape(labels.shape).astype(np.int32), [str(name) for name in names]
 
 
-def describe_classes(classes: list[str]) -> str:
-    """Return which class has which number.
+def mapping_in_words(names: Sequence[str]) -> str:
+    """Return which class is which.
 
     Example:
-    >>> describe_classes(["-1", "1"])
-    'classes: -1 is 0, 1 is 1'
+    >>> mapping_in_words(["run", "walk"])
+    '0 = run, 1 = walk'
     """
-    shown = [f"{name} is {number}" for number, name in enumerate(classes[:_SHOWN])]
-    return f"classes: {', '.join(shown)}" + (", ..." if len(classes) > _SHOWN else "")
+    words = ", ".join(f"{number} = {name}" for number, name in enumerate(names[:_SHOWN]))
+    return words + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")

@@ -1,6 +1,5 @@
 """Reading a file that a user named, with an error that tells them what is wrong with it."""
 
-import codecs
 from pathlib import Path
 
 from kerasunroll.errors import DataError
@@ -34,21 +33,12 @@ def read_text(path: Path) -> str:
         DataError: If the file cannot be read, is empty, or is not UTF-8; the message names the first
             bad byte.
     """
-    return decoded(path, read_bytes(path))
-
-
-def decoded(path: Path, content: bytes) -> str:
-    """Return the text in the content of a file: UTF-16 if it begins with that byte order mark, else UTF-8.
-
-    Raises:
-        DataError: If it is neither; the message names the first bad byte.
-    """
-    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+    content = read_bytes(path)
     try:
-        text = content.decode(encoding)
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"'{path}' is not {encoding.upper()}: the byte 0x{content[error.start]:02x} at offset {error.start:,} "
+            f"'{path}' is not UTF-8: the byte 0x{content[error.start]:02x} at offset {error.start:,} "
             "is not valid there. Save the file as UTF-8."
         ) from None
     return text.removeprefix("\ufeff")

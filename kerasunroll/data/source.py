@@ -38,7 +38,8 @@ class Source:
         y_train: Array. Their targets.
         x_validation: Array. The inputs kept for validation.
         y_validation: Array. Their targets.
-        notes: Tuple of strings: what was made of the data, for people; `describe` says them.
+        notes: Tuple of strings. What was made of the data on the way, such as columns that were left out. Defaults to
+            none.
     """
 
     name: str
@@ -73,7 +74,7 @@ class Source:
         return self.y_train.ndim > per_sequence
 
     def describe(self) -> str:
-        """Return the source, its shapes, and what was made of the data.
+        """Return the source, its shapes and its notes in one line.
 
         Example:
         >>> open_source("digits").describe()

@@ -3,8 +3,8 @@
 import numpy as np
 
 from kerasunroll.data.files import read_text
+from kerasunroll.data.names import SourceName
 from kerasunroll.data.source import Source
-from kerasunroll.data.spec import SourceSpec
 from kerasunroll.data.splits import ordered_split
 from kerasunroll.errors import DataError
 from kerasunroll.tasks import Classification
@@ -12,7 +12,7 @@ from kerasunroll.tasks import Classification
 _DEFAULT_TIMESTEPS = 64
 
 
-def load_text(spec: SourceSpec, timesteps: int | None, seed: int) -> Source:
+def load_text(name: SourceName, timesteps: int | None, seed: int) -> Source:
     """Read a UTF-8 file as windows of characters: which character comes next, at every time step?
 
     The text is cut into windows of `timesteps + 1` characters that share none: all but the last are the
@@ -20,7 +20,7 @@ def load_text(spec: SourceSpec, timesteps: int | None, seed: int) -> Source:
     the windows is for validation. A token is a character's rank among the distinct characters of the file.
 
     Args:
-        spec: `SourceSpec`. The file.
+        name: `SourceName` with one path.
         timesteps: Integer or `None`. Characters that are read in one sequence. Defaults to 64.
         seed: Integer. Fixes the order of the training batches.
 
@@ -32,7 +32,7 @@ def load_text(spec: SourceSpec, timesteps: int | None, seed: int) -> Source:
             character only.
     """
     timesteps = timesteps or _DEFAULT_TIMESTEPS
-    (path,) = spec.paths
+    (path,) = name.files
     text = read_text(path)
     window = timesteps + 1
     windows = len(text) // window
@@ -48,7 +48,7 @@ def load_text(spec: SourceSpec, timesteps: int | None, seed: int) -> Source:
     cut = tokens[: windows * window].astype(np.int32).reshape(windows, window)
     split = ordered_split(cut[:, :-1], cut[:, 1:])
     return Source(
-        name=spec.label,
+        name=name.short,
         task=Classification(len(vocabulary)),
         seed=seed,
         vocabulary=len(vocabulary),

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from kerasunroll import __version__
-from kerasunroll.data import SourceSpec
+from kerasunroll.data.names import SourceName
 from kerasunroll.measurement.files import write_whole
 from kerasunroll.report.growth import find_sweeps
 from kerasunroll.report.growth_table import growth_tables
@@ -194,7 +194,7 @@ def describe(config: TrainingConfig) -> str:
     words += ["compiled with XLA"] if config.jit_compile else []
     epochs = f"{config.epochs} epoch{'' if config.epochs == 1 else 's'}"
     optimizer = config.optimizer or "its own optimizer"
-    return f"{', '.join(words)}; {optimizer}, {epochs} of {SourceSpec.parse(config.source).label}"
+    return f"{', '.join(words)}; {optimizer}, {epochs} of {SourceName.parse(config.source).short}"
 
 
 def _machine(run: Run) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal, Self, TypeAlias, get_args
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from kerasunroll.data import Source, open_source
+from kerasunroll.data.names import SourceName
 from kerasunroll.errors import DataError, InputError
 from kerasunroll.models import SavedModel, StackConfig
 from kerasunroll.settings import Settings, settings_name
@@ -22,7 +23,8 @@ class TrainingConfig(BaseModel):
     Args:
         stack: `StackConfig` or `SavedModel`. The network; its shapes must fit the source (`for_source` and `for_model`
             see to that).
-        source: String. The data source, as for `kerasunroll.open_source`. Defaults to `"digits"`.
+        source: String. The data source, as for `kerasunroll.open_source`; kept with its options in one order. Defaults
+            to `"digits"`.
         timesteps: Integer or `None`. The length of a sequence, as for `open_source`.
         examples: Integer or `None`. How many sequences to draw, as for `open_source`.
         batch_size: Integer, at least 1. Defaults to 32.
@@ -61,7 +63,9 @@ class TrainingConfig(BaseModel):
             super().__init__(**options)
         except ValidationError as error:
             finding = error.errors()[0]
-            if not finding["loc"] and isinstance(ours := finding.get("ctx", {}).get("error"), InputError):
+            if finding["loc"] in ((), ("source",)) and isinstance(
+                ours := finding.get("ctx", {}).get("error"), InputError
+            ):
                 raise ours from None
             where = ".".join(str(part) for part in finding["loc"])
             raise InputError(f"Invalid {where}: {finding['msg']}, got {finding['input']!r}.") from None
@@ -72,6 +76,11 @@ class TrainingConfig(BaseModel):
         if not isinstance(stack, dict):
             return stack
         return SavedModel(**stack) if "sha256" in stack else StackConfig(**stack)
+
+    @field_validator("source")
+    @classmethod
+    def _in_one_spelling(cls, source: str) -> str:
+        return str(SourceName.parse(source))
 
     @model_validator(mode="after")
     def _check_optimizer(self) -> Self:

@@ -69,14 +69,15 @@ def test_a_path_may_hold_colons_and_start_at_home(tmp_path, monkeypatch):
 
 def test_every_known_source_opens(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    np.save("x.npy", np.zeros((4, 3, 2)))
-    np.save("y.npy", np.arange(4))
     np.savez("file.npz", x=np.zeros((4, 3, 2)), y=np.arange(4))
+    (tmp_path / "file.npy").mkdir()
+    np.save("file.npy/x.npy", np.zeros((4, 3, 2)))
+    np.save("file.npy/y.npy", np.arange(4))
     (tmp_path / "file.csv").write_text("".join(f"{row}\n" for row in range(70)))
     (tmp_path / "file.text").write_text("abc" * 50)
     for known in KNOWN_SOURCES:
         kind = known.partition(":")[0]
-        source = open_source(known.replace("PATH", "x.npy,y.npy" if kind == "npy" else f"file.{kind}"))
+        source = open_source(known.replace("PATH", f"file.{kind}"))
         assert source.describe().startswith(kind)
         assert source.input_shape == source.x_validation.shape[1:]
 

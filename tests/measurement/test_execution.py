@@ -6,6 +6,7 @@ import socket
 import sys
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from kerasunroll.data import open_source
@@ -55,6 +56,22 @@ class TestFiles:
         moved = with_files(text_config, {name: Parcel.of(name).unpack(tmp_path / "node")})
         assert moved.source != text_config.source
         assert moved.open_source().describe() == text_config.open_source().describe()
+
+    def test_options_and_every_file_of_a_source_go_along(self, tmp_path):
+        (tmp_path / "a?.csv").write_text("a,b\n" + "".join(f"{n},{n * n}\n" for n in range(40)))
+        (tmp_path / "arrays").mkdir()
+        np.save(tmp_path / "arrays" / "x.npy", np.zeros((9, 5, 1)))
+        np.save(tmp_path / "arrays" / "y.npy", np.arange(9) % 2)
+        for spec in (f"csv:{tmp_path}/a%3F.csv?target=b&horizon=2", f"npy:{tmp_path}/arrays"):
+            source = open_source(spec, timesteps=5)
+            config = TrainingConfig.for_source(source, cell="gru", units=(2,), source=spec, timesteps=5, batch_size=4)
+            moved = with_files(
+                config, {name: Parcel.of(name).unpack(tmp_path / "node") for name in named_files(config)}
+            )
+            assert str(tmp_path / "node") in moved.source
+            there = moved.open_source()
+            assert there.y_train.tolist() == source.y_train.tolist()
+            assert there.notes == source.notes
 
     def test_what_is_measured_elsewhere_answers_the_same_question(self, text_config, tmp_path):
         (name,) = named_files(text_config)

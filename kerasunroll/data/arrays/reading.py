@@ -1,41 +1,46 @@
-"""Files of NumPy: `.npz` archives, and `.npy` files side by side or in a folder."""
+"""Arrays from `.npz` and `.npy` files, without running code that a file may hold."""
 
 import io
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
+from kerasunroll.data.arrays.names import USUAL_NAMES, Role, role_of, roles_of
 from kerasunroll.data.files import read_bytes
 from kerasunroll.data.splits import Array
 from kerasunroll.errors import DataError
 
-PARTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "x": ("x", "X", "x_train", "X_train", "train_x", "train_X", "inputs", "data"),
-    "y": ("y", "Y", "y_train", "Y_train", "train_y", "train_Y", "targets", "labels", "target", "label"),
-    "x_validation": (
-        *("x_validation", "X_validation", "x_val", "X_val", "x_valid", "X_valid", "val_x", "val_X"),
-        *("x_test", "X_test", "test_x", "test_X"),
-    ),
-    "y_validation": (
-        *("y_validation", "Y_validation", "y_val", "Y_val", "y_valid", "Y_valid", "val_y", "val_Y"),
-        *("y_test", "Y_test", "test_y", "test_Y"),
-    ),
-}
-"""The names by which arrays are known, the first that is there counts. Those for a test stand in for validation."""
-
-_ZIP: Final = b"PK\x03\x04"
 _BROKEN: Final = (ValueError, EOFError, OSError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 
 
-def read_npz(path: Path) -> dict[str, Array]:
-    """Return the arrays of a file by what they are for: those of `PARTS` that are there.
+@dataclass(frozen=True)
+class Named:
+    """An array with its name.
+
+    Args:
+        file: Path. Where it was read.
+        key: String. What it is called there.
+        array: The array.
+    """
+
+    file: Path
+    key: str
+    array: Array
+
+    def __str__(self) -> str:
+        return f"'{self.file}': {self.key}"
+
+
+def read_npz(path: Path) -> dict[Role, Named]:
+    """Return the arrays of an `.npz` file that have one of the usual names, by what they are for.
 
     Raises:
-        DataError: If the file cannot be read, or lacks inputs or targets.
+        DataError: If it is no such file, or one of these arrays is damaged or holds neither numbers nor strings.
     """
     content = io.BytesIO(read_bytes(path))
     try:
@@ -45,78 +50,64 @@ def read_npz(path: Path) -> dict[str, Array]:
     if not isinstance(archive, np.lib.npyio.NpzFile):
         raise DataError(f"'{path}' is not an .npz file. Write one with numpy.savez(path, x=..., y=...).")
     with archive:
-        names = _names(path, archive.files)
-        return {part: _member(path, archive, name) for part, name in names.items()}
+        return {
+            role: _checked(path, key, lambda key=key: archive[key])
+            for role, key in _only_one(f"'{path}'", archive.files).items()
+        }
 
 
-def read_npy(paths: tuple[Path, ...]) -> dict[str, Array]:
-    """Return the arrays of two `.npy` files, inputs and targets, or of those in a folder that have the usual names.
+def read_npy(paths: Sequence[Path]) -> dict[Role, Named]:
+    """Return the arrays of `.npy` files by what they are for: their names say so, or their order, inputs first.
 
     Raises:
-        DataError: If there are not two files, or one cannot be read.
+        DataError: If one is no such file, is damaged, or holds neither numbers nor strings.
     """
-    if len(paths) == 1 and paths[0].is_dir():
-        found = {file.stem: file for file in sorted(paths[0].glob("*.npy"))}
-        return {part: _array(found[name]) for part, name in _names(paths[0], list(found)).items()}
-    if len(paths) != 2:
-        named = ", ".join(f"'{path}'" for path in paths)
-        raise DataError(
-            f"npy takes a file of inputs and one of targets, got {named}. Write npy:X.npy,Y.npy, or npy:FOLDER for a "
-            "folder with x.npy and y.npy."
-        )
-    return dict(zip(("x", "y"), map(_array, paths), strict=True))
+    places = {path.stem: path for path in paths}
+    words = ", ".join(f"'{path}'" for path in paths) or "no .npy file"
+    if len(paths) == 2 and not all(map(role_of, places)):
+        places = dict(zip("xy", paths, strict=True))
+    elif len(places) < len(paths):
+        raise DataError(f"{words}: two of the files have one name. Give each a name of its own.")
+    return {
+        role: _checked(places[key], key, lambda key=key: _load_npy(places[key]))
+        for role, key in _only_one(words, places).items()
+    }
 
 
-def _names(path: Path, there: list[str]) -> dict[str, str]:
-    found = {part: next((name for name in names if name in there), None) for part, names in PARTS.items()}
-    missing = [part for part in ("x", "y") if found[part] is None]
+def _only_one(where: str, names: Any) -> dict[Role, str]:
+    """Return the name of each array that is used: the inputs and the targets, and those for validation."""
+    roles = roles_of(names)
+    for found in roles.values():
+        if len(found) > 1:
+            raise DataError(f"{where} has more than one array for the same: {' and '.join(found)}. Rename or drop one.")
+    missing = [key for key, inputs in (("x", True), ("y", False)) if Role(inputs, "train") not in roles]
     if missing:
         raise DataError(
-            f"'{path}' lacks {' and '.join(missing)}: expected the arrays x and y (or x_train and y_train, X and Y, "
-            f"inputs and targets), found {', '.join(there) or 'none'}."
+            f"{where} lacks {' and '.join(missing)}: expected the arrays {USUAL_NAMES}; "
+            f"found {', '.join(names) or 'none'}."
         )
-    if (found["x_validation"] is None) != (found["y_validation"] is None):
-        lone = found["x_validation"] or found["y_validation"]
-        raise DataError(f"'{path}' has {lone} without its counterpart. Add it, or take {lone} out.")
-    return {part: name for part, name in found.items() if name}
+    return {role: found[0] for role, found in roles.items()}
 
 
-def _array(path: Path) -> Array:
+def _load_npy(path: Path) -> Any:
     content = read_bytes(path)
-    if content.startswith(_ZIP):
-        raise DataError(f"'{path}' is not an .npy file but an archive of several arrays. Write npz:{path}.")
-    if not content.startswith(np.lib.format.MAGIC_PREFIX):
+    if not content.startswith(b"\x93NUMPY"):
         raise DataError(f"'{path}' is not an .npy file. Write one with numpy.save(path, array).")
-    try:
-        array = np.load(io.BytesIO(content), allow_pickle=False)
-    except _BROKEN as error:
-        _refuse_objects(path, path.name, error)
-        raise DataError(f"'{path}' cannot be read: {error}. The file may be damaged.") from error
-    return _numbers_or_strings(path, path.name, array)
+    return np.load(io.BytesIO(content), allow_pickle=False)
 
 
-def _member(path: Path, archive: "np.lib.npyio.NpzFile", name: str) -> Array:
+def _checked(path: Path, key: str, load: Any) -> Named:
     try:
-        array = archive[name]
+        array = load()
+    except DataError:
+        raise
     except _BROKEN as error:
-        _refuse_objects(path, name, error)
-        raise DataError(f"'{path}': {name} cannot be read: {error}. The file may be damaged.") from error
+        if "pickle" in str(error):
+            raise DataError(
+                f"'{path}': {key} is an array of Python objects, which could run code when loaded. "
+                "Save it as numbers, with sequences of one length, or names of classes with y.astype(str)."
+            ) from None
+        raise DataError(f"'{path}': {key} cannot be read: {error}. The file may be damaged.") from error
     if not isinstance(array, np.ndarray):
-        raise DataError(f"'{path}': {name} is not a NumPy array. Write the file with numpy.savez.")
-    return _numbers_or_strings(path, name, array)
-
-
-def _refuse_objects(path: Path, name: str, error: BaseException) -> None:
-    if "pickle" in str(error) or "Object arrays" in str(error):
-        raise DataError(
-            f"'{path}': {name} is an array of Python objects, which could run code when loaded. "
-            "Save it as numbers, with sequences of one length."
-        ) from None
-
-
-def _numbers_or_strings(path: Path, name: str, array: Array) -> Array:
-    if array.dtype.kind == "S":
-        return np.char.decode(array, "utf-8", "replace")
-    if array.dtype.kind not in "biufU":
-        raise DataError(f"'{path}': {name} must hold numbers, got an array of {array.dtype}.")
-    return array
+        raise DataError(f"'{path}': {key} is not a NumPy array. Write the file with numpy.savez.")
+    return Named(path, key, array)

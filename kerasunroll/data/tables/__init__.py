@@ -1,4 +1,1 @@
-"""Tables (CSV, TSV, Parquet) as sequences: reading them, making numbers of their columns, cutting windows.
-
-From outside, `load_table` of `kerasunroll.data.tables.table` and `TableOptions` are used.
-"""
+"""Tables, from files as people have them to windows of rows."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kerasunroll.data import SourceSpec
 from kerasunroll.data.files import read_bytes
+from kerasunroll.data.names import SourceName
 from kerasunroll.errors import RunError
 from kerasunroll.models import SavedModel
 from kerasunroll.training.config import TrainingConfig
@@ -51,9 +51,9 @@ class Parcel:
 
 
 def named_files(config: TrainingConfig) -> list[str]:
-    """Return the files that a training run reads: that of its data, and that of a saved model."""
+    """Return the files that a training run reads: those of its data, and that of a saved model."""
     model = [config.stack.path] if isinstance(config.stack, SavedModel) else []
-    return [*SourceSpec.parse(config.source).files, *model]
+    return [*SourceName.parse(config.source).whole.paths, *model]
 
 
 def with_files(config: TrainingConfig, places: Mapping[str, Path]) -> TrainingConfig:
@@ -63,7 +63,7 @@ def with_files(config: TrainingConfig, places: Mapping[str, Path]) -> TrainingCo
         config: `TrainingConfig`.
         places: Mapping from each of its files, as `named_files` names it, to where that lies now.
     """
-    changes: dict[str, object] = {"source": str(SourceSpec.parse(config.source).moved(places))}
+    changes: dict[str, object] = {"source": str(SourceName.parse(config.source).at(places))}
     if isinstance(config.stack, SavedModel):
         changes["stack"] = config.stack.model_copy(update={"path": str(places[config.stack.path].absolute())})
     return config.model_copy(update=changes)

@@ -50,8 +50,10 @@ def test_the_last_fifth_of_the_rows_is_for_validation(write):
 
 def test_it_says_its_shapes(write):
     source = open_source(f"csv:{write(csv([[row, -row, row % 7] for row in range(200)]))}")
-    shapes = "csv:table.csv: 128 training and 8 validation sequences, T=32, F=3, 3 outputs"
-    assert source.describe() == f"{shapes}; standardised by the training part"
+    assert source.describe() == (
+        "csv:table.csv: 128 training and 8 validation sequences, T=32, F=3, 3 outputs; "
+        "standardised by the mean and the deviation of the training part"
+    )
     assert source.task == Regression(3)
     assert source.vocabulary is None
     assert not source.return_sequences
@@ -91,31 +93,34 @@ NUMBERS = "1,2\n3,4\n5,6\n7,8\n"
     [
         ("day,temp\n1,2\n2,3\nMonday,4\n", "line 4, column 1 ('day'): expected a number, got 'Monday'"),
         (f"{NUMBERS}9,x\n", "line 5, column 2: expected a number, got 'x'"),
-        ("a,b\n1,1\n2,12_5\n", "line 3, column 2 ('b'): expected a number, got '12_5'"),
-        ("a,b\n1,1\n2,0x10\n", "line 3, column 2 ('b'): expected a number, got '0x10'"),
-        (f"{NUMBERS}9,{'y' * 99}\n", f"line 5, column 2: expected a number, got '{'y' * 40}...'. Correct it"),
-        (f"a,b\n{NUMBERS}9,\n", "line 6, column 2 ('b'): the cell has no value, the first of 1 that are missing"),
-        (f"{NUMBERS}   ,1\n,3\n", "line 5, column 1: the cell has no value, the first of 2 that are missing"),
-        ("nan,nan\n1,2\n", "line 1, column 1: the cell has no value"),
-        (f"# a comment\n\n{NUMBERS}# another\n9,NA\n", "line 8, column 2: the cell has no value"),
+        ("a,b\n1,1\n1,12_5\n", "line 3, column 2 ('b'): expected a number, got '12_5'"),
+        ("a;b\n1,5;1\n1,5;2.5\n", "line 3, column 2 ('b'): expected a number, got '2.5'"),
+        (f"{NUMBERS}9,{'y' * 99}\n", f"line 5, column 2: expected a number, got '{'y' * 40}...'. Mend"),
+        (f"# a\na,b\n{NUMBERS}\n# b\n9,x\n", "line 9, column 2 ('b'): expected a number, got 'x'"),
+        (f"a,b\n{NUMBERS}9,\n", "line 6, column 2 ('b'): the cell is empty. Fill it"),
+        (f"a,b\n{NUMBERS},1\nNA,1\n", "line 6, column 1 ('a'): the first of 2 missing cells. Fill them with fill="),
+        (f"{NUMBERS}   ,1\n", "line 5, column 1: the cell is empty. Fill it"),
+        ("1\n2\n\n4\n", "line 3, column 1: the cell is empty. Fill it"),
         (f"{NUMBERS}-inf,1\n", "line 5, column 1: -inf is not finite"),
         (f"{NUMBERS}1,1e999\n", "line 5, column 2: 1e999 is not finite"),
         (f"{NUMBERS}9\n", "line 5: expected 2 cells as in line 1, got 1. Give every line the same"),
         (f"a,b\n{NUMBERS}9,9,9\n", "line 6: expected 2 cells as in line 1, got 3"),
-        (
-            "a;b\n1;2\n3;4;5\n",
-            "line 3: expected 2 cells as in line 1, got 3. Give every line",
-        ),
+        ("a,b\n1,2,3\n", "line 2: expected 2 cells as in line 1, got 3"),
+        ('"two\nlines",b\n1,1\n2,x\n', "line 4, column 2 ('b'): expected a number, got 'x'"),
         (f'{NUMBERS}"9,9\n', "line 5: not valid CSV: unexpected end of data"),
-        ("a,b\n", "has a header (line 1) but no rows beneath it"),
-        ("a,a\n1,2\n", "has two columns named 'a'. Give every column a name of its own"),
-        ("date,name\n2020-01-01,x\n", "has no column of numbers. It holds text in 'name', points in time in 'date'"),
+        ("a,b\n", "has a header (line 1) but no rows of numbers beneath it"),
+        ("a,b\nx,y\n", "has no column of numbers for the network to read (left out: a (text), b (text))"),
         ("\n\n", "has no rows: all its lines are empty"),
+        ("# only\n# words\n", "has no rows: all its lines are empty or comments"),
+        ("a;b\n1;1,000\n2;2,000\n", "'1,000' can be 1 or 1,000 (a comma between thousands). Say which, with decimal="),
+        ("a\0b\n1\0\n", "holds zero characters, so that it is no text in utf-8"),
+        ("PK\x03\x04", "is an Excel workbook or a zip archive. Save the sheet as CSV"),
+        ("PAR1 and no more", "cannot be read as Parquet"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused_with_the_file_and_the_line(write, text, message):
     path = write(text)
-    with pytest.raises(DataError, match=re.escape(f"'{path}'") + ",? " + re.escape(message)):
+    with pytest.raises(DataError, match=re.escape(f"'{path}'") + "[,:]? " + re.escape(message)):
         open_source(f"csv:{path}", timesteps=1)
 
 

@@ -78,19 +78,25 @@ def with_value(array, index, value):
 
 X_FORMS = "x must be numbers of shape (N, T, F) or integer tokens of shape (N, T), got "
 Y_FORMS = (
-    "y must be integer classes of shape (N,) or (N, T), or floats of shape (N,), (N, outputs) or (N, T, outputs), got "
+    "y must be integer classes of shape (N,) or (N, T), their names, one-hot of shape (N, classes), or floats of shape "
+    "(N,), (N, outputs) or (N, T, outputs), got "
 )
+USUAL_NAMES = "x and y, or x_train, y_train and, for validation, x_val and y_val or x_test and y_test"
 
 
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        (
-            {"rows": X, "y": LABELS},
-            "lacks x: expected the arrays x and y (or x_train and y_train, X and Y, inputs and targets), f",
-        ),
-        ({"x": X}, "lacks y: expected the arrays x and y"),
-        ({}, "lacks x and y: expected the arrays x and y"),
+        ({"weights": X, "y": LABELS}, f"lacks x: expected the arrays {USUAL_NAMES}; found weights, y."),
+        ({"x": X}, f"lacks y: expected the arrays {USUAL_NAMES}; found x."),
+        ({}, f"lacks x and y: expected the arrays {USUAL_NAMES}; found none."),
+        ({"x": X, "inputs": X, "y": LABELS}, "has more than one array for the same: x and inputs."),
+        ({"x": X, "y": LABELS, "x_val": X}, "x_val stands alone: give the validation part's inputs and its targets"),
+        ({"x": X, "y": LABELS, "x_test": X[:, :3], "y_test": LABELS}, "x_test of shape (10, 3, 3) does not fit x of"),
+        ({"x": X, "y": LABELS, "x_test": X, "y_test": LABELS[:3]}, "got 10 sequences in x_test of shape (10, 4, 3)"),
+        ({"x": X, "y": LABELS, "x_test": X, "y_test": numbers(10)}, "y holds int64 and y_test float64. Save both"),
+        ({"x": X, "y": np.full(10, "a")}, "y holds the class 'a' only; classification needs at least 2 classes"),
+        ({"x": X, "y": LABELS.astype(object)}, "names of classes with y.astype(str)"),
         (
             {"x": X, "y": LABELS[:9]},
             "got 10 sequences in x of shape (10, 4, 3) and 9 targets in y of shape (9,)",
@@ -133,12 +139,7 @@ Y_FORMS = (
         ({"x": X[:0], "y": LABELS[:0]}, "x of shape (0, 4, 3) and y of shape (0,) must not be empty"),
         ({"x": X[:, :0], "y": LABELS}, "x of shape (10, 0, 3) and y of shape (10,) must not be empty"),
         ({"x": X[:1], "y": numbers(1)}, "has 1 sequence, but training and validation need at least 2"),
-        ({"x": X.astype(str), "y": LABELS}, "x must hold numbers, got an array of <U"),
-        ({"x": X, "y": LABELS, "x_test": X}, "has x_test without its counterpart. Add it, or take x_test out"),
-        (
-            {"x": X, "y": LABELS, "x_test": X[:, :3], "y_test": LABELS},
-            "training and validation must have sequences of one shape",
-        ),
+        ({"x": X, "y": LABELS.astype(complex)}, "y must hold numbers or the names of classes, got an array of complex"),
         ({"x": X.astype(complex), "y": LABELS}, "x must hold numbers, got an array of complex128"),
         (
             {"x": X.astype(object), "y": LABELS},
@@ -150,91 +151,6 @@ def test_arrays_that_cannot_be_used_are_refused_with_the_file_and_the_shape(path
     np.savez(path, **arrays)
     with pytest.raises(DataError, match=re.escape(f"'{path}'") + ":?.* " + re.escape(message)):
         open_source(f"npz:{path}")
-
-
-@pytest.mark.parametrize(
-    ("names", "counts"),
-    [
-        (("X_train", "y_train", "X_test", "y_test"), (6, 4)),
-        (("x_train", "y_train", "x_val", "y_val"), (6, 4)),
-        (("X", "Y"), (8, 2)),
-        (("inputs", "labels"), (8, 2)),
-    ],
-)
-def test_the_usual_names_are_known(path, names, counts):
-    parts = [X[:6], LABELS[:6], X[6:], LABELS[6:]] if len(names) == 4 else [X, LABELS]
-    np.savez(path, **dict(zip(names, parts, strict=True)))
-    source = open_source(f"npz:{path}")
-    assert (len(source.x_train), len(source.x_validation)) == counts
-    assert ("validation as given" in source.notes) is (len(names) == 4)
-    if len(names) == 4:
-        assert source.y_validation.tolist() == LABELS[6:].tolist()
-
-
-@pytest.mark.parametrize(
-    ("y", "expected", "note"),
-    [
-        (np.where(LABELS > 0, 1, -1), (LABELS > 0).astype(int), "classes: -1 is 0, 1 is 1"),
-        (np.where(LABELS > 0, 1.0, -1.0), (LABELS > 0).astype(int), "classes: -1 is 0, 1 is 1"),
-        (np.array(["dog", "cat", "eel"])[LABELS], np.array([1, 0, 2])[LABELS], "classes: cat is 0, dog is 1, eel is 2"),
-        (np.array([b"10", b"9", b"11"])[LABELS], np.array([1, 0, 2])[LABELS], "classes: 9 is 0, 10 is 1, 11 is 2"),
-        (np.eye(3)[LABELS], LABELS, "one-hot targets, read as classes"),
-        (np.eye(3, dtype=bool)[LABELS], LABELS, "one-hot targets, read as classes"),
-        (np.eye(3)[np.tile(LABELS[:, None], 4)], np.tile(LABELS[:, None], 4), "one-hot targets, read as classes"),
-        (np.array(["a", "b", "c"])[TOKENS % 3], TOKENS % 3, "classes: a is 0, b is 1, c is 2"),
-    ],
-    ids=[
-        "signs",
-        "signs as floats",
-        "strings",
-        "numbers as bytes",
-        "one-hot",
-        "one-hot truth",
-        "one-hot over time",
-        "over time",
-    ],
-)
-def test_targets_are_understood_as_people_write_them(path, y, expected, note):
-    np.savez(path, x=X, y=y, x_val=X, y_val=y)
-    source = open_source(f"npz:{path}")
-    assert source.task == Classification(int(np.max(expected)) + 1)
-    assert source.y_train.dtype == np.int32
-    assert source.y_train.tolist() == source.y_validation.tolist() == expected.tolist()
-    assert source.notes[0] == note
-    assert note in source.describe()
-
-
-def test_ones_and_zeros_that_are_no_classes_stay_values(path):
-    np.savez(path, x=X, y=np.tile([1.0, 1.0, 0.0], (10, 1)))
-    assert open_source(f"npz:{path}").task == Regression(3)
-
-
-@pytest.mark.parametrize("how", ["pair", "folder"])
-def test_npy_files_are_read(tmp_path, how):
-    np.save(tmp_path / "x.npy", X)
-    np.save(tmp_path / "y.npy", LABELS)
-    spec = f"npy:{tmp_path}" if how == "folder" else f"npy:{tmp_path / 'x.npy'},{tmp_path / 'y.npy'}"
-    source = open_source(spec)
-    assert source.task == Classification(3)
-    assert len(source.x_train) == 8
-
-
-@pytest.mark.parametrize(
-    ("spec", "message"),
-    [
-        ("npy:{0}/x.npy", "npy takes a file of inputs and one of targets, got"),
-        ("npy:{0}/x.npy,{0}/gone.npy", "No such file"),
-        ("npy:{0}/x.npy,{0}/text.npy", "is not an .npy file. Write one with numpy.save"),
-        ("npy:{0}/x.npy,{0}/objects.npy", "is an array of Python objects, which could run code when loaded"),
-        ("npy:{0}", "lacks y: expected the arrays x and y"),
-    ],
-)
-def test_npy_files_that_cannot_be_used_are_refused(tmp_path, spec, message):
-    np.save(tmp_path / "x.npy", X)
-    np.save(tmp_path / "objects.npy", np.array([{}], object), allow_pickle=True)
-    (tmp_path / "text.npy").write_text("hello")
-    with pytest.raises(DataError, match=re.escape(message)):
-        open_source(spec.format(tmp_path))
 
 
 def test_timesteps_must_be_those_of_the_file(path):
@@ -276,3 +192,99 @@ def test_a_damaged_array_is_named(path):
     path.write_bytes(content)
     with pytest.raises(DataError, match=re.escape(f"'{path}': x cannot be read: ") + ".* may be damaged"):
         open_source(f"npz:{path}")
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "targets", "note"),
+    [
+        (np.array([1, -1, -1, 1]), 2, [1, 0, 0, 1], "classes: 0 = -1, 1 = 1"),
+        (np.array([1.0, -1.0, -1.0, 1.0]), 2, [1, 0, 0, 1], "classes: 0 = -1.0, 1 = 1.0"),
+        (np.array(["walk", "run", "walk", "sit"]), 3, [2, 0, 2, 1], "classes: 0 = run, 1 = sit, 2 = walk"),
+        (np.array([b"no", b"yes", b"no", b"no"]), 2, [0, 1, 0, 0], "classes: 0 = no, 1 = yes"),
+        (np.eye(3)[[2, 0, 1, 2]], 3, [2, 0, 1, 2], "one-hot targets as classes"),
+        (np.eye(3)[[2, 0, 1, 2]] > 0, 3, [2, 0, 1, 2], "one-hot targets as classes"),
+        (np.eye(2, dtype=np.uint8)[[[0, 1, 1]] * 4], 2, [[0, 1, 1]] * 4, "one-hot targets as classes"),
+        (np.array([[2], [0], [1], [1]]), 3, [2, 0, 1, 1], None),
+    ],
+    ids=["-1 and 1", "floats", "strings", "bytes", "one-hot", "booleans", "one-hot at each time step", "one column"],
+)
+def test_targets_in_other_forms_become_classes(path, y, classes, targets, note):
+    length = 3 if y.ndim == 3 else 5
+    # The given validation part is the same as the training part, so that the order stays.
+    x = numbers(4, length, 1)
+    np.savez(path, X_train=x, y_train=y, X_test=x, y_test=y)
+    source = open_source(f"npz:{path}")
+    assert source.task == Classification(classes)
+    assert source.y_train.dtype == np.int32
+    assert source.y_train.tolist() == source.y_validation.tolist() == targets
+    assert source.notes == ("validated on X_test and y_test", *([note] if note else []))
+
+
+@pytest.mark.parametrize(
+    ("names", "validation"),
+    [
+        ("x_train y_train x_val y_val x_test y_test", "x_val and y_val"),
+        ("X_train Y_train X_test Y_test", "X_test and Y_test"),
+        ("train_images train_labels val_images val_labels test_images test_labels", "val_images and val_labels"),
+        ("xtrain ytrain xtest ytest", "xtest and ytest"),
+        ("data labels test_data test_labels", "test_data and test_labels"),
+    ],
+)
+def test_the_usual_names_are_known_and_a_given_validation_part_is_used(path, names, validation):
+    parts = [X + 1000 * number for number in range(3)]
+    names = names.split()
+    arrays = {name: parts[place // 2] if place % 2 == 0 else LABELS for place, name in enumerate(names)}
+    np.savez(path, **arrays)
+    source = open_source(f"npz:{path}", seed=3)
+    assert source.x_train.tolist() == X.tolist()
+    assert source.x_validation.tolist() == (X + 1000).tolist()
+    assert source.y_validation.tolist() == LABELS.tolist()
+    assert f"; validated on {validation}" in source.describe()
+    assert ("left out: " in source.describe()) is (len(names) == 6)
+
+
+def test_a_test_part_without_targets_is_left_out(path):
+    np.savez(path, X_train=X, y_train=LABELS, X_test=X)
+    source = open_source(f"npz:{path}")
+    assert (len(source.x_train), source.notes) == (8, ("left out: X_test",))
+
+
+def test_classes_and_tokens_are_counted_over_both_parts(path):
+    np.savez(path, x=TOKENS[:5] % 3, y=LABELS[:5] % 2, x_val=TOKENS[5:] + 10, y_val=LABELS[5:] + 4)
+    source = open_source(f"npz:{path}")
+    assert (source.vocabulary, source.task) == (int(TOKENS[5:].max()) + 11, Classification(7))
+
+
+def test_npy_files_are_read_by_their_order_by_their_names_or_from_a_folder(tmp_path):
+    expected = numbers(10, 2)
+    (tmp_path / "both").mkdir()
+    for x, y in ((tmp_path / "a,b.npy", tmp_path / "z.npy"), (tmp_path / "both/X_train.npy", tmp_path / "both/y.npy")):
+        np.save(x, X)
+        np.save(y, expected)
+    names = {
+        f"npy:{tmp_path}/a%2Cb.npy,{tmp_path}/z.npy": "npy:a%2Cb.npy,z.npy",
+        f"npy:{tmp_path}/both/y.npy,{tmp_path}/both/X_train.npy": "npy:y.npy,X_train.npy",
+        f"npy:{tmp_path}/both": "npy:both",
+    }
+    for name, short in names.items():
+        source = open_source(name)
+        assert source.describe() == f"{short}: 8 training and 2 validation sequences, T=4, F=3, 2 outputs"
+        rows = source.x_train[:, 0, 0].astype(int) // 12
+        assert source.y_train.tolist() == expected[rows].tolist()
+
+
+def test_npy_files_that_cannot_be_used_are_refused(tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "o.npy", LABELS.astype(object))
+    (tmp_path / "t.npy").write_text("hello")
+    for files, message in {
+        "x.npy": "lacks y: expected the arrays x and y",
+        "x.npy,gone.npy": "No such file: ",
+        "x.npy,t.npy": "t.npy' is not an .npy file. Write one with numpy.save",
+        "x.npy,o.npy": "an array of Python objects, which could run code",
+    }.items():
+        with pytest.raises(DataError, match=re.escape(message)):
+            open_source("npy:" + ",".join(f"{tmp_path}/{file}" for file in files.split(",")))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"no \.npy file lacks x and y"):
+        open_source(f"npy:{tmp_path}/empty")

@@ -1,0 +1,1 @@
+"""A file into columns of numbers, dates and text."""
