@@ -59,6 +59,15 @@ class GraphLogger(Logger):
 
     def training_steps_end(self, count: int, logs: dict[str, Any]) -> None:  # noqa: ARG002
         """Write the graphs, once per model."""
+        # A training step that hands out gradients through time has another graph than the ordinary one.
+        if not TrainFunction.of(self.model).ran_variant:
+            self._write_once()
+
+    def training_ends(self) -> None:
+        """Write what was seen if there was no ordinary training step."""
+        self._write_once()
+
+    def _write_once(self) -> None:
         if self._traced is None or self._traced.input_spec is None:
             return
         # The graph of a long unrolled network is large; it is written and not needed again.

@@ -132,3 +132,5 @@ def test_the_training_step_opens_as_few_boxes(tmp_path, events, unroll):
     names = events(tmp_path / "train").node_names()
     ours = "lstm_[12]|(head|activation|compile_loss|gradient_tape|bookkeeping|sgd|data|Identity|NoOp)(_[0-9]+)?"
     assert [name for name in scopes(names) if not re.fullmatch(ours, name)] == []
+    # Gradients through time come out of another training step, with loops; the graph is that of the ordinary one.
+    assert ({f"t{t:03d}" for t in range(T)} <= scopes(names, "lstm_1/")) is unroll
