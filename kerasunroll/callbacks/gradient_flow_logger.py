@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from kerasunroll.callbacks.event_log import figure_png
-from kerasunroll.callbacks.flow_tap import FlowTap
+from kerasunroll.callbacks.event_files.event_log import figure_png
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
 from kerasunroll.callbacks.pace import Pace
-from kerasunroll.callbacks.train_function import TrainFunction
+from kerasunroll.callbacks.training_step.flow_tap import FlowTap
+from kerasunroll.callbacks.training_step.train_function import TrainFunction
 from kerasunroll.errors import KerasunrollWarning
 from kerasunroll.figures.flow import NORM_RANGE, flow_heatmap
 from kerasunroll.figures.flow_history import FlowHistory

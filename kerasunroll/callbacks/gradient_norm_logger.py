@@ -7,8 +7,8 @@ from typing import Any, Final
 import numpy as np
 
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
-from kerasunroll.callbacks.norm_buffer import BUFFERED, NormBuffer
-from kerasunroll.callbacks.train_function import TrainFunction
+from kerasunroll.callbacks.training_step.norm_buffer import BUFFERED, NormBuffer
+from kerasunroll.callbacks.training_step.train_function import TrainFunction
 
 MOST_SECONDS: Final = 2.0
 """Norms wait no longer than this until they are written, if a training step ends."""

@@ -9,9 +9,9 @@ import keras
 import tensorflow as tf
 from keras.src.models.functional import Functional
 
-from kerasunroll.callbacks.event_log import EventLog
+from kerasunroll.callbacks.event_files.event_log import EventLog
 from kerasunroll.callbacks.logger import Guard, Logger
-from kerasunroll.callbacks.train_function import TrainFunction
+from kerasunroll.callbacks.training_step.train_function import TrainFunction
 from kerasunroll.errors import InputError
 from kerasunroll.inspection.graph import GraphCensus, forward_graph, graph_census
 from kerasunroll.inspection.readable_graph import MAX_BYTES, readable_graph

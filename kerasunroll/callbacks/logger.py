@@ -8,8 +8,8 @@ from typing import Any, ClassVar, ParamSpec
 
 import keras
 
-from kerasunroll.callbacks.event_log import EventLog
-from kerasunroll.callbacks.optimizers import training_steps_done
+from kerasunroll.callbacks.event_files.event_log import EventLog
+from kerasunroll.callbacks.training_step.optimizers import training_steps_done
 from kerasunroll.errors import InputError, KerasunrollWarning
 
 UpdateFrequency = int | str

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasunroll.callbacks.event_log import EventLog
+from kerasunroll.callbacks.event_files.event_log import EventLog
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
 
 _VALIDATION = "val_"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from kerasunroll.callbacks.event_log import figure_png
+from kerasunroll.callbacks.event_files.event_log import figure_png
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
 from kerasunroll.callbacks.pace import Pace
 from kerasunroll.figures.states import state_heatmap

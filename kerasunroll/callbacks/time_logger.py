@@ -5,7 +5,7 @@ from statistics import median
 from typing import Any
 
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
-from kerasunroll.callbacks.train_function import Call, TrainFunction
+from kerasunroll.callbacks.training_step.train_function import Call, TrainFunction
 
 
 class TimeLogger(Logger):

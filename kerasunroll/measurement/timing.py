@@ -13,7 +13,7 @@ import keras
 import psutil
 import tensorflow as tf
 
-from kerasunroll.callbacks.train_function import Call, TrainFunction
+from kerasunroll.callbacks.training_step.train_function import Call, TrainFunction
 from kerasunroll.inspection.graph import graph_census
 from kerasunroll.inspection.path import execution_path
 from kerasunroll.training.config import TrainingConfig

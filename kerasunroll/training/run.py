@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import keras
 
 from kerasunroll.callbacks import GradientFlowLogger, MemoryLogger, comparison_callbacks
-from kerasunroll.callbacks.event_log import EventLog
+from kerasunroll.callbacks.event_files.event_log import EventLog
 from kerasunroll.errors import InputError, KerasunrollWarning
 from kerasunroll.figures.flow_history import save_histories
 from kerasunroll.inspection.recurrent import recurrent_layers

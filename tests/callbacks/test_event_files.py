@@ -9,7 +9,7 @@ from small import compiled, data, fit, stack
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from kerasunroll.callbacks import comparison_callbacks
-from kerasunroll.callbacks.event_log import EventLog
+from kerasunroll.callbacks.event_files.event_log import EventLog
 
 
 def event_files(folder) -> list:

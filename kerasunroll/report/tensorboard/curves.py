@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from kerasunroll.callbacks.event_log import scalar_value
+from kerasunroll.callbacks.event_files.event_log import scalar_value
 from kerasunroll.figures.break_even import Total, in_sight
 from kerasunroll.measurement.findings import Measured
 from kerasunroll.measurement.stats import block_times

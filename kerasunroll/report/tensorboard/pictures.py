@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from kerasunroll.callbacks.event_log import figure_png, image_value
+from kerasunroll.callbacks.event_files.event_log import figure_png, image_value
 from kerasunroll.measurement.findings import Measured
 from kerasunroll.report.growth import Sweep
 from kerasunroll.report.page_figures import break_even_picture, cost_pictures, gradient_picture

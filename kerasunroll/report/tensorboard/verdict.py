@@ -6,7 +6,7 @@ from html import escape
 
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from kerasunroll.callbacks.event_log import text_value
+from kerasunroll.callbacks.event_files.event_log import text_value
 from kerasunroll.report.page import describe
 from kerasunroll.report.page_tables import PageTable, page_tables
 from kerasunroll.report.rows import Row

@@ -20,14 +20,14 @@ from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text import metadata as text_metadata
 
-from kerasunroll.callbacks.event_file import EventFile
+from kerasunroll.callbacks.event_files.event_file import EventFile
 
 
 class EventLog:
     """A writer into the event file of a folder, which is opened when the first entry comes.
 
-    All logs of one folder share its file (see `kerasunroll.callbacks.event_file`). After all of them have been closed,
-    the next entry opens a new file beside the old one: nothing is overwritten. Every entry is on disk at once.
+    All logs of one folder share its file: see `EventFile`. After all of them have been closed, the next entry opens a
+    new file beside the old one: nothing is overwritten. Every entry is on disk at once.
 
     Args:
         directory: Path of the TensorBoard run.

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from kerasunroll.callbacks.logger import Guard
-from kerasunroll.callbacks.optimizers import optimizers_of
-from kerasunroll.callbacks.replicas import gradients_received, meet, summed
-from kerasunroll.callbacks.variables import variable_beside_tracing
+from kerasunroll.callbacks.training_step.optimizers import optimizers_of
+from kerasunroll.callbacks.training_step.replicas import gradients_received, meet, summed
+from kerasunroll.callbacks.training_step.variables import variable_beside_tracing
 from kerasunroll.errors import InputError, KerasunrollWarning
 from kerasunroll.inspection.layers import weight_path
 

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasunroll.callbacks.replicas import gradients_received, meet
-from kerasunroll.callbacks.variables import variable_beside_tracing
+from kerasunroll.callbacks.training_step.replicas import gradients_received, meet
+from kerasunroll.callbacks.training_step.variables import variable_beside_tracing
 from kerasunroll.errors import InputError
 from kerasunroll.inspection import GradientsThroughTime, LayerGradients, NormsOverTime, SunkGradient, tapped
 from kerasunroll.inspection.recurrent import recurrent_layers

@@ -4,7 +4,7 @@ Keras traces `model.train_step` once, compiles it, and from then on calls `model
 callback that wants to see the gradients or the graph has to stand by while `train_step` is traced. `TrainFunction`
 takes the closure's place: it traces with hooks around `train_step`, and tells listeners how long each call took.
 The model's own methods and its optimiser stay untouched. Under a `tf.distribute` strategy the hooks stand around the
-`train_step` of each replica (see `kerasunroll.callbacks.replicas`).
+`train_step` of each replica (see `kerasunroll.callbacks.training_step.replicas`).
 
 Hooks must not make a training fail that would run without them. Where tracing with hooks fails and tracing without them
 does not, the hooks were at fault: the training goes on without them, and they are told.
