@@ -29,21 +29,21 @@ from rich.console import Console
 
 from kerasunroll.advice import Advice, Network
 from kerasunroll.advice.advice import advise_network, this_machine
+from kerasunroll.advice.amounts import work
 from kerasunroll.advice.calibration import GROUPS, ROUNDS, Calibration, Group, examples_of, measure_groups
 from kerasunroll.advice.model import FIGURES, Example, fit_factors
 from kerasunroll.advice.reference import Reference, reference
-from kerasunroll.advice.work import work
 from kerasunroll.cli.console import progress_bar
 from kerasunroll.cli.quantities import parse_seconds
-from kerasunroll.measurement import store
-from kerasunroll.measurement.findings import Findings, Measured, is_finished
-from kerasunroll.measurement.memory_stage import count_variants
-from kerasunroll.measurement.processes import Limits
+from kerasunroll.measurement.planning.findings import Findings, Measured, is_finished
+from kerasunroll.measurement.planning.rules import Rules
+from kerasunroll.measurement.planning.variant import Variant
 from kerasunroll.measurement.progress import Tally, Tell
-from kerasunroll.measurement.records import Record
-from kerasunroll.measurement.rules import Rules
-from kerasunroll.measurement.timing_stage import time_group
-from kerasunroll.measurement.variant import Variant
+from kerasunroll.measurement.records import store
+from kerasunroll.measurement.records.record import Record
+from kerasunroll.measurement.stages.memory import count_variants
+from kerasunroll.measurement.stages.timing import time_group
+from kerasunroll.measurement.workers.worker import Limits
 from kerasunroll.units import format_bytes, format_count, format_seconds
 
 TRAINING_STEPS = (300, 3000)

@@ -29,10 +29,10 @@ from kerasunroll.advice.model import FIGURES, Coefficients, Example, fit_coeffic
 from kerasunroll.advice.reference import FILE, Reference
 from kerasunroll.cli.console import progress_bar
 from kerasunroll.cli.quantities import parse_seconds
-from kerasunroll.measurement.environment import environment
-from kerasunroll.measurement.processes import Worker, WorkerError
 from kerasunroll.measurement.progress import Progress, Tell
-from kerasunroll.measurement.worker_env import COUNTED, TIMED
+from kerasunroll.measurement.records.environment import environment
+from kerasunroll.measurement.workers.environment_variables import COUNTED, TIMED
+from kerasunroll.measurement.workers.worker import Worker, WorkerError
 
 VERSION = 3
 """Of the reference: another one has every machine measured anew."""
@@ -121,12 +121,16 @@ def fresh_figures(config: dict[str, Any]) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "worker.log"
         try:
-            with Worker(config, module="kerasunroll.measurement.timing_worker", log_path=log, env=TIMED) as worker:
+            with Worker(
+                config, module="kerasunroll.measurement.stages.timing_worker", log_path=log, env=TIMED
+            ) as worker:
                 found = worker.receive()["figures"]
             figures["ready_seconds"] = found["build_seconds"] + found["first_step_seconds"]
             figures["process_growth_bytes"] = found["process_growth_bytes"]
             job = {"config": config, "folder": folder}
-            with Worker(job, module="kerasunroll.measurement.memory_worker", log_path=log, env=COUNTED) as worker:
+            with Worker(
+                job, module="kerasunroll.measurement.stages.memory_worker", log_path=log, env=COUNTED
+            ) as worker:
                 figures |= worker.receive()["result"]
         except WorkerError as error:
             Console(stderr=True).print(str(error))

@@ -21,21 +21,22 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 import psutil
 from ray.cluster_utils import Cluster
 
-from kerasunroll.measurement import store
-from kerasunroll.measurement.comparison import RECORDS, compare
-from kerasunroll.measurement.environment import environment
-from kerasunroll.measurement.estimate import Estimate
+from kerasunroll.measurement.comparison import compare
 from kerasunroll.measurement.execution.connection import connected
 from kerasunroll.measurement.execution.messages import News, Result, Timed
 from kerasunroll.measurement.execution.ray_executor import RayExecutor
+from kerasunroll.measurement.execution.remote_job import Post, Unit
 from kerasunroll.measurement.execution.shipping import Parcel
-from kerasunroll.measurement.execution.unit import Post, Unit
-from kerasunroll.measurement.grid import Grid
-from kerasunroll.measurement.node import Node
-from kerasunroll.measurement.plan import Plan
-from kerasunroll.measurement.records import Record
-from kerasunroll.measurement.rules import Rules
-from kerasunroll.measurement.work import Work
+from kerasunroll.measurement.planning.estimate import Estimate
+from kerasunroll.measurement.planning.grid import Grid
+from kerasunroll.measurement.planning.jobs import Work
+from kerasunroll.measurement.planning.plan import Plan
+from kerasunroll.measurement.planning.rules import Rules
+from kerasunroll.measurement.records import store
+from kerasunroll.measurement.records.environment import environment
+from kerasunroll.measurement.records.node import Node
+from kerasunroll.measurement.records.record import Record
+from kerasunroll.measurement.records.store import RECORDS
 
 BATCH_SIZES = range(1, 1001)
 STORE_BYTES = 80 * 2**20

@@ -25,7 +25,7 @@ from rich.progress import track
 
 from kerasunroll.errors import KerasunrollError
 from kerasunroll.inspection import parity
-from kerasunroll.models.conversion import with_unroll
+from kerasunroll.models.conversion.with_unroll import with_unroll
 from kerasunroll.settings import parse_settings
 
 SAMPLES, T, F, U, OUTER = 4, 5, 3, 2, 2

@@ -29,10 +29,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from kerasunroll.measurement.environment import environment
-from kerasunroll.measurement.processes import Limits, Worker, WorkerError
-from kerasunroll.measurement.stats import compare_rounds, steady_seconds
-from kerasunroll.measurement.worker_env import COUNTED, TIMED
+from kerasunroll.measurement.records.environment import environment
+from kerasunroll.measurement.statistics.rounds import compare_rounds, steady_seconds
+from kerasunroll.measurement.workers.environment_variables import COUNTED, TIMED
+from kerasunroll.measurement.workers.worker import Limits, Worker, WorkerError
 from kerasunroll.units import format_bytes, format_seconds
 
 SHAPES = ((32, 100, 64), (64, 200, 256), (16, 400, 128), (128, 50, 32))

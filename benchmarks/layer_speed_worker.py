@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from kerasunroll.measurement.channel import open_channel
+from kerasunroll.measurement.workers.channel import open_channel
 
 FEATURES = 32
 GATES = {"lstm": 4, "gru": 3, "simple_rnn": 1}

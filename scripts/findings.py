@@ -20,19 +20,19 @@ from typing import Final
 
 from kerasunroll.data import open_source
 from kerasunroll.figures.states import state_heatmap
-from kerasunroll.measurement.plan import PLAN_FILE
-from kerasunroll.measurement.variant import LOOP
-from kerasunroll.report.costs import Cost, break_even
-from kerasunroll.report.growth import find_sweeps
-from kerasunroll.report.growth_table import growth_tables
-from kerasunroll.report.page import escape_markdown
-from kerasunroll.report.page_figures import break_even_picture, gradient_picture
-from kerasunroll.report.page_tables import page_tables
-from kerasunroll.report.pictures import write_growth_pictures
+from kerasunroll.measurement.planning.plan import PLAN_FILE
+from kerasunroll.measurement.planning.variant import LOOP
+from kerasunroll.report.page.figures import break_even_picture, gradient_picture
+from kerasunroll.report.page.page import escape_markdown
+from kerasunroll.report.page.pictures import write_growth_pictures
+from kerasunroll.report.page.tables import page_tables
 from kerasunroll.report.rows import Row
 from kerasunroll.report.run import Run, planned_training_steps
-from kerasunroll.report.verdict import Verdict, verdicts
-from kerasunroll.report.verdict_text import verdict_sentences
+from kerasunroll.report.sweeps import find_sweeps
+from kerasunroll.report.tables.growth import growth_tables
+from kerasunroll.report.verdict.costs import Cost, break_even
+from kerasunroll.report.verdict.text import verdict_sentences
+from kerasunroll.report.verdict.verdict import Verdict, verdicts
 from kerasunroll.training.config import MODEL_FILE
 from kerasunroll.units import format_bytes, format_count, format_ratio, format_seconds
 

@@ -11,7 +11,7 @@ from kerasunroll.advice import calibration as module
 from kerasunroll.advice.calibration import Calibration
 from kerasunroll.advice.reference import reference
 from kerasunroll.cli import main
-from kerasunroll.measurement.environment import environment
+from kerasunroll.measurement.records.environment import environment
 
 SHAPES = ("--timesteps", "100", "--features", "3")
 

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from kerasunroll import __version__
-from kerasunroll.measurement import store
-from kerasunroll.measurement.records import Outcome
+from kerasunroll.measurement.records import store
+from kerasunroll.measurement.records.record import Outcome
 
 COMMAND = [sys.executable, "-c", "from kerasunroll.cli import main; main()"]
 TINY = [
@@ -211,7 +211,7 @@ def test_a_logdir_that_is_a_file_is_refused(tmp_path, capsys):
 
 def test_one_variant_that_fails_leaves_the_others_their_results(tmp_path, capsys, monkeypatch):
     from kerasunroll.cli import main
-    from kerasunroll.measurement.processes import Limits, Worker
+    from kerasunroll.measurement.workers.worker import Limits, Worker
 
     def impatient(job, **options):
         config = job.get("config", job)

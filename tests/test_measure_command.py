@@ -15,11 +15,11 @@ import pytest
 
 from kerasunroll.cli import main
 from kerasunroll.errors import RunError
-from kerasunroll.measurement import store
-from kerasunroll.measurement.comparison import RECORDS
-from kerasunroll.measurement.environment import environment
 from kerasunroll.measurement.execution import local
-from kerasunroll.measurement.records import Outcome, Record
+from kerasunroll.measurement.records import store
+from kerasunroll.measurement.records.environment import environment
+from kerasunroll.measurement.records.record import Outcome, Record
+from kerasunroll.measurement.records.store import RECORDS
 
 ENVIRONMENT = environment()
 SWEEP = [

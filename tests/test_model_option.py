@@ -12,10 +12,10 @@ import pytest
 from kerasunroll.cli import main
 from kerasunroll.data import open_source
 from kerasunroll.errors import DataError
-from kerasunroll.measurement import store
-from kerasunroll.measurement.comparison import RECORDS
-from kerasunroll.measurement.plan import Plan
-from kerasunroll.measurement.variant import Variant
+from kerasunroll.measurement.planning.plan import Plan
+from kerasunroll.measurement.planning.variant import Variant
+from kerasunroll.measurement.records import store
+from kerasunroll.measurement.records.store import RECORDS
 from kerasunroll.models import SavedModel
 from kerasunroll.training.config import TrainingConfig
 
@@ -223,7 +223,7 @@ def test_lengths_are_an_axis_where_the_model_leaves_them_open(tmp_path, capsys):
 
 
 def test_a_plan_with_a_model_comes_back_from_its_folder(files, tmp_path):
-    from kerasunroll.measurement.grid import ModelGrid
+    from kerasunroll.measurement.planning.grid import ModelGrid
 
     path, spec = files
     grid = ModelGrid(SavedModel.read(path), [None], [8], [None], ["loop", "full"])

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from kerasunroll.advice.amounts import Work, work
 from kerasunroll.advice.calibration import Calibration, calibration
 from kerasunroll.advice.model import predict
 from kerasunroll.advice.network import Network
 from kerasunroll.advice.reference import Reference, reference
-from kerasunroll.advice.work import Work, work
 from kerasunroll.errors import InputError, KerasunrollWarning
-from kerasunroll.measurement.environment import environment
 from kerasunroll.measurement.progress import Tell
+from kerasunroll.measurement.records.environment import environment
 from kerasunroll.models import StackConfig
 from kerasunroll.settings import Settings, expand_settings, parse_settings, settings_name
 from kerasunroll.units import format_bytes

@@ -13,18 +13,18 @@ from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from kerasunroll.advice.amounts import work
 from kerasunroll.advice.model import FIGURES, Example, fit_factors
 from kerasunroll.advice.network import Network
 from kerasunroll.advice.reference import Reference
-from kerasunroll.advice.work import work
 from kerasunroll.cache import cache_folder
 from kerasunroll.errors import InputError, RunError
-from kerasunroll.measurement.environment import Environment, differences, environment
-from kerasunroll.measurement.files import write_whole
-from kerasunroll.measurement.frozen import Frozen
-from kerasunroll.measurement.processes import Limits, Worker, WorkerError
 from kerasunroll.measurement.progress import Progress, Tell
-from kerasunroll.measurement.worker_env import TIMED
+from kerasunroll.measurement.records.environment import Environment, differences, environment
+from kerasunroll.measurement.records.files import write_whole
+from kerasunroll.measurement.records.frozen import Frozen
+from kerasunroll.measurement.workers.environment_variables import TIMED
+from kerasunroll.measurement.workers.worker import Limits, Worker, WorkerError
 from kerasunroll.models import StackConfig
 from kerasunroll.settings import parse_settings
 from kerasunroll.tasks import Regression

@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any, Final
 
-from kerasunroll.measurement.channel import open_channel
+from kerasunroll.measurement.workers.channel import open_channel
 
 BLOCK_SECONDS: Final = 0.03
 TRIAL_CALLS: Final = 3
@@ -36,7 +36,7 @@ def main() -> None:
         import keras
         import psutil
 
-        from kerasunroll.measurement.timing import Timing
+        from kerasunroll.measurement.stages.timed_model import Timing
         from kerasunroll.training.config import TrainingConfig
 
         start_bytes = psutil.Process().memory_info().rss
@@ -88,7 +88,7 @@ def _in_turns(timings: Sequence[Any], call: Callable[[Any, int], list[float]], r
     for _ in range(rounds):
         for index in rng.sample(range(len(timings)), len(timings)):
             blocks[index].append(call(timings[index], counts[index]))
-    from kerasunroll.measurement.stats import steady_seconds
+    from kerasunroll.measurement.statistics.rounds import steady_seconds
 
     return [steady_seconds(each) for each in blocks]
 

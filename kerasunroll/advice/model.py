@@ -20,7 +20,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasunroll.advice.work import Part, Work, whose
+from kerasunroll.advice.amounts import Part, Work, whose
 
 REWEIGHTINGS: Final = 10
 NEAR: Final = 0.1
@@ -93,7 +93,7 @@ class Example:
     """Something measured, to learn from.
 
     Args:
-        work: What `kerasunroll.advice.work.work` returned.
+        work: What `kerasunroll.advice.amounts.work` returned.
         value: Float. What it cost, in seconds or bytes.
     """
 
@@ -106,7 +106,7 @@ def predict(figure: str, work: Work, coefficients: Coefficients, factors: Factor
 
     Args:
         figure: String. One of `FIGURES`.
-        work: What `kerasunroll.advice.work.work` returned.
+        work: What `kerasunroll.advice.amounts.work` returned.
         coefficients: Those of that figure.
         factors: This machine's. One that is missing is 1.
     """

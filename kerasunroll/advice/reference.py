@@ -8,8 +8,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from kerasunroll.measurement.environment import Environment
-from kerasunroll.measurement.frozen import Frozen
+from kerasunroll.measurement.records.environment import Environment
+from kerasunroll.measurement.records.frozen import Frozen
 
 FILE: Final = "reference.json"
 

@@ -15,7 +15,7 @@ from kerasunroll.errors import KerasunrollWarning
 from kerasunroll.figures.flow import NORM_RANGE, flow_heatmap
 from kerasunroll.figures.flow_history import FlowHistory
 from kerasunroll.inspection import GradientFlow, GradientProbe, GradientsThroughTime, gradient_flow_summary
-from kerasunroll.inspection.norms import LayerGradients
+from kerasunroll.inspection.gradients.norms import LayerGradients
 from kerasunroll.models.building import build_from
 
 MOST_COLUMNS: Final = 256

@@ -13,8 +13,8 @@ from kerasunroll.callbacks.event_files.event_log import EventLog
 from kerasunroll.callbacks.logger import Guard, Logger
 from kerasunroll.callbacks.training_step.train_function import TrainFunction
 from kerasunroll.errors import InputError
-from kerasunroll.inspection.graph import GraphCensus, forward_graph, graph_census
-from kerasunroll.inspection.readable_graph import MAX_BYTES, readable_graph
+from kerasunroll.inspection.graph.census import GraphCensus, forward_graph, graph_census
+from kerasunroll.inspection.graph.readable import MAX_BYTES, readable_graph
 from kerasunroll.models.building import has_call
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from kerasunroll.inspection import MaskedBackwards, Parity
-    from kerasunroll.inspection.parity_data import Batch
-    from kerasunroll.inspection.parity_layers import LayerFacts
+    from kerasunroll.inspection.model_parity.layers import LayerFacts
+    from kerasunroll.inspection.model_parity.made_up_batch import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ def check(options: CheckOptions, given: frozenset[str]) -> None:  # noqa: ARG001
     console = make_console()
     with in_double_meanwhile(options, setting) as ask, working(console, quiet=options.json) as tell:
         model = load(options, tell)
-        from kerasunroll.models.conversion import with_unroll
+        from kerasunroll.models.conversion.with_unroll import with_unroll
 
         tell("converting")
         converted = with_unroll(model, setting, layers=options.layer)
@@ -95,7 +95,7 @@ def load(options: ModelOptions, tell: Any) -> Any:
     """
     tell(f"loading {options.model}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
-    from kerasunroll.models.loading import load_model
+    from kerasunroll.models.files.loading import load_model
 
     with warnings.catch_warnings():
         # Of a model that was saved before it was trained: there is no state of the optimizer to be loaded.
@@ -120,8 +120,8 @@ def prove(
         InputError: If there is no batch that the model takes.
     """
     from kerasunroll.inspection import masked_backwards_errors
-    from kerasunroll.inspection.parity_layers import recurrent_layer_facts
-    from kerasunroll.inspection.parity_of_models import compared as parity
+    from kerasunroll.inspection.model_parity.layers import recurrent_layer_facts
+    from kerasunroll.inspection.model_parity.of_models import compared as parity
 
     batches = list(batches_for(options, model, setting))
     names = options.model.name, settings_name(setting)
@@ -162,7 +162,7 @@ def show_proof(console: "Console", proof: Proof) -> None:
 def batches_for(options: ModelOptions, model: Any, setting: Settings) -> "Iterator[Batch]":
     """Yield the batches on which a model is compared with its conversion: the user's, or generated ones."""
     from kerasunroll.data import open_source
-    from kerasunroll.inspection.parity_data import TIMESTEPS, Batch, generated_batch, has_any_length
+    from kerasunroll.inspection.model_parity.made_up_batch import TIMESTEPS, Batch, generated_batch, has_any_length
 
     if options.data is not None:
         source = open_source(options.data, seed=options.seed)

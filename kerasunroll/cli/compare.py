@@ -18,14 +18,14 @@ from kerasunroll.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kerasunroll.measurement.environment import Environment
     from kerasunroll.measurement.execution.executor import Executor
-    from kerasunroll.measurement.findings import Measured
-    from kerasunroll.measurement.grid import Grid, ModelGrid
-    from kerasunroll.measurement.plan import Plan
-    from kerasunroll.measurement.records import Record
-    from kerasunroll.measurement.rules import Rules
-    from kerasunroll.measurement.work import Second
+    from kerasunroll.measurement.planning.findings import Measured
+    from kerasunroll.measurement.planning.grid import Grid, ModelGrid
+    from kerasunroll.measurement.planning.jobs import Second
+    from kerasunroll.measurement.planning.plan import Plan
+    from kerasunroll.measurement.planning.rules import Rules
+    from kerasunroll.measurement.records.environment import Environment
+    from kerasunroll.measurement.records.record import Record
     from kerasunroll.models import SavedModel
 
 MIN_ROUNDS: Final = 10
@@ -125,7 +125,7 @@ def _run(
 
 
 def _is_per_kind(folder: Path) -> bool:
-    from kerasunroll.measurement.plan import Plan
+    from kerasunroll.measurement.planning.plan import Plan
 
     return bool(Plan.load(folder).node_kinds)
 
@@ -142,11 +142,11 @@ def _run_on(
     training: bool,
 ) -> None:
     from kerasunroll.measurement.comparison import compare as compare_variants
-    from kerasunroll.measurement.findings import Findings
-    from kerasunroll.measurement.folders import claim
-    from kerasunroll.measurement.plan import Plan
-    from kerasunroll.measurement.work import outstanding
-    from kerasunroll.report.plan import plan_line, plan_table
+    from kerasunroll.measurement.planning.findings import Findings
+    from kerasunroll.measurement.planning.jobs import outstanding
+    from kerasunroll.measurement.planning.plan import Plan
+    from kerasunroll.measurement.records.folders import claim
+    from kerasunroll.report.tables.plan import plan_line, plan_table
 
     rules = _rules(options)
     console = make_console()
@@ -191,8 +191,8 @@ def _run_on(
 
 
 def _rules(options: GridOptions) -> "Rules":
-    from kerasunroll.measurement.phases import PHASES
-    from kerasunroll.measurement.rules import Rules
+    from kerasunroll.measurement.planning.rules import Rules
+    from kerasunroll.measurement.workers.phases import PHASES
 
     budget = math.inf if options.budget is None else parse_seconds(options.budget, "--budget")
     return Rules(
@@ -204,7 +204,7 @@ def _rules(options: GridOptions) -> "Rules":
 
 
 def _grid(options: GridOptions, cells: list[Cell], settings: list[str]) -> "Grid":
-    from kerasunroll.measurement.grid import Grid
+    from kerasunroll.measurement.planning.grid import Grid
 
     return Grid(
         cells=[cell.value for cell in cells],
@@ -219,7 +219,7 @@ def _grid(options: GridOptions, cells: list[Cell], settings: list[str]) -> "Grid
 
 
 def _model_grid(options: GridOptions, model: "SavedModel", settings: list[str]) -> "ModelGrid":
-    from kerasunroll.measurement.grid import ModelGrid
+    from kerasunroll.measurement.planning.grid import ModelGrid
 
     return ModelGrid(
         model=model,
@@ -241,7 +241,7 @@ def _refuse_other_options(given: frozenset[str]) -> None:
 def _known(
     console: "Console", folder: Path, environments: "Sequence[Environment]", *, mix_environments: bool
 ) -> "list[Record]":
-    from kerasunroll.measurement.plan import earlier_records
+    from kerasunroll.measurement.planning.plan import earlier_records
 
     contents = earlier_records(folder, mix_environments=mix_environments, environments=environments)
     for damaged in contents.damaged:
@@ -251,7 +251,7 @@ def _known(
 
 def _print_news(console: "Console", group: "list[Measured]") -> None:
     from kerasunroll.report.rows import comparison_rows
-    from kerasunroll.report.table import timing_line
+    from kerasunroll.report.tables.comparison import timing_line
 
     for row in comparison_rows(group, allow_different=True):
         console.print(timing_line(row))
@@ -259,16 +259,16 @@ def _print_news(console: "Console", group: "list[Measured]") -> None:
 
 def _report(console: "Console", measured: "list[Measured]", folder: Path, plan: "Plan", half_width: float) -> None:
     """Show and write what was found, that of interrupted runs too."""
-    from kerasunroll.report.growth import find_sweeps
-    from kerasunroll.report.growth_table import growth_tables
-    from kerasunroll.report.pictures import write_gradient_pictures, write_growth_pictures
+    from kerasunroll.report.page.pictures import write_gradient_pictures, write_growth_pictures
     from kerasunroll.report.results import write_records, write_results
     from kerasunroll.report.rows import comparison_rows
     from kerasunroll.report.run import planned_training_steps
-    from kerasunroll.report.table import comparison_tables
+    from kerasunroll.report.sweeps import find_sweeps
+    from kerasunroll.report.tables.comparison import comparison_tables
+    from kerasunroll.report.tables.growth import growth_tables
     from kerasunroll.report.tensorboard import write_tensorboard
-    from kerasunroll.report.verdict import verdicts
-    from kerasunroll.report.verdict_text import verdict_text
+    from kerasunroll.report.verdict.text import verdict_text
+    from kerasunroll.report.verdict.verdict import verdicts
 
     # Environments were compared before anything was measured.
     rows = comparison_rows(measured, allow_different=True, half_width=half_width)
@@ -294,8 +294,8 @@ def _report(console: "Console", measured: "list[Measured]", folder: Path, plan: 
 
 def _end(console: "Console", measured: "list[Measured]", second: "Second", go_on: str) -> None:
     """Say how to go on where something is missing, and end with status 1 where something failed."""
-    from kerasunroll.measurement.findings import is_finished
-    from kerasunroll.measurement.records import Outcome
+    from kerasunroll.measurement.planning.findings import is_finished
+    from kerasunroll.measurement.records.record import Outcome
 
     missing = [each for each in measured if not (is_finished(each.timing) and is_finished(getattr(each, second)))]
     if missing:

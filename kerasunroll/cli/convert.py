@@ -38,8 +38,8 @@ def convert(options: ConvertOptions, given: frozenset[str]) -> None:  # noqa: AR
     meanwhile = nullcontext(alone) if options.force else in_double_meanwhile(options, setting, options.implementation)
     with meanwhile as ask, working(console) as tell:
         model = load(options, tell)
-        from kerasunroll.models.conversion import with_unroll
-        from kerasunroll.models.loading import save_model
+        from kerasunroll.models.conversion.with_unroll import with_unroll
+        from kerasunroll.models.files.loading import save_model
 
         tell("converting")
         converted = with_unroll(model, setting, layers=options.layer, implementation=options.implementation)

@@ -36,7 +36,7 @@ def parse_devices(text: str) -> int | None:
 
 def _available() -> tuple[int, str]:
     """Return how many devices there are, and what they are in words."""
-    from kerasunroll.measurement.environment import environment
+    from kerasunroll.measurement.records.environment import environment
 
     here = environment()
     gpus = len(here.gpus)

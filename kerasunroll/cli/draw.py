@@ -138,7 +138,7 @@ def _network(options: DrawOptions, given: frozenset[str]) -> "Network":
 def _network_of_model(options: DrawOptions, path: Path) -> "Network":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
     from kerasunroll.figures.diagram.from_model import network_of
-    from kerasunroll.models.loading import load_model
+    from kerasunroll.models.files.loading import load_model
 
     with warnings.catch_warnings():
         # Of a model that was saved before it was trained: there is no state of the optimizer to be loaded.
@@ -149,7 +149,7 @@ def _network_of_model(options: DrawOptions, path: Path) -> "Network":
 
 def _network_of_run(folder: Path) -> "Network":
     from kerasunroll.figures.diagram import Network
-    from kerasunroll.measurement.training_stage import RUN_FILE
+    from kerasunroll.measurement.stages.training import RUN_FILE
     from kerasunroll.models import StackConfig
 
     path = folder / RUN_FILE
@@ -206,7 +206,7 @@ def _file(picture: "Picture", path: Path) -> str | bytes:
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    from kerasunroll.measurement.files import NOT_WRITABLE, write_whole
+    from kerasunroll.measurement.records.files import NOT_WRITABLE, write_whole
 
     if isinstance(content, str):
         write_whole(path, content)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from kerasunroll.errors import InputError
-from kerasunroll.measurement.processes import Limits
+from kerasunroll.measurement.workers.worker import Limits
 
 PHASE_SECONDS = 600.0
 """What any phase of a worker may take unless told otherwise."""

@@ -36,10 +36,10 @@ class ReportOptions:
 
 def report(options: ReportOptions, given: frozenset[str]) -> None:  # noqa: ARG001
     """Say which setting to take, and write a page about it: HTML and Markdown."""
-    from kerasunroll.report.page import write_html, write_markdown
+    from kerasunroll.report.page.page import write_html, write_markdown
     from kerasunroll.report.run import Run, planned_training_steps
-    from kerasunroll.report.verdict import Constraints, verdicts
-    from kerasunroll.report.verdict_text import verdict_text
+    from kerasunroll.report.verdict.text import verdict_text
+    from kerasunroll.report.verdict.verdict import Constraints, verdicts
 
     limit = None if options.memory_limit is None else parse_bytes(options.memory_limit, "--memory-limit")
     run = Run.load(options.run)

@@ -16,7 +16,7 @@ from kerasunroll.cli.model_options import ModelOptions
 from kerasunroll.settings import Settings
 
 if TYPE_CHECKING:
-    from kerasunroll.inspection.parity_of_models import InDouble
+    from kerasunroll.inspection.model_parity.of_models import InDouble
 
 Implementation = Literal["keras", "kerasunroll"]
 
@@ -66,8 +66,8 @@ def _found_in_double(
     options: ModelOptions, setting: Settings, implementation: Implementation | None
 ) -> "list[InDouble]":
     from kerasunroll.cli.check import batches_for, load
-    from kerasunroll.inspection.parity_of_models import compared_in_double
-    from kerasunroll.models.conversion import with_unroll
+    from kerasunroll.inspection.model_parity.of_models import compared_in_double
+    from kerasunroll.models.conversion.with_unroll import with_unroll
 
     model = load(options, lambda _: None)
     converted = with_unroll(model, setting, layers=options.layer, implementation=implementation)

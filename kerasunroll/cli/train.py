@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from kerasunroll.data import Source
     from kerasunroll.measurement.execution.executor import Executor
+    from kerasunroll.measurement.planning.rules import Rules
+    from kerasunroll.measurement.planning.variant import Variant
     from kerasunroll.measurement.progress import Tell
-    from kerasunroll.measurement.records import Record
-    from kerasunroll.measurement.rules import Rules
-    from kerasunroll.measurement.variant import Variant
+    from kerasunroll.measurement.records.record import Record
     from kerasunroll.models import SavedModel
     from kerasunroll.training.config import TrainingConfig
 
@@ -42,11 +42,11 @@ class TrainOptions(TrainingOptions):
 def train(options: TrainOptions, given: frozenset[str]) -> None:
     """Train one variant, with graphs, memory and gradient norms logged for TensorBoard."""
     from kerasunroll.data import open_source
-    from kerasunroll.measurement.folders import claim
-    from kerasunroll.measurement.processes import Limits
-    from kerasunroll.measurement.rules import Rules
-    from kerasunroll.measurement.training_stage import RUN_FILE
-    from kerasunroll.measurement.variant import Variant, group_name
+    from kerasunroll.measurement.planning.rules import Rules
+    from kerasunroll.measurement.planning.variant import Variant, group_name
+    from kerasunroll.measurement.records.folders import claim
+    from kerasunroll.measurement.stages.training import RUN_FILE
+    from kerasunroll.measurement.workers.worker import Limits
     from kerasunroll.training.config import MODEL_FILE
 
     console = make_console()
@@ -66,10 +66,10 @@ def train(options: TrainOptions, given: frozenset[str]) -> None:
 
 
 def _trained(variant: "Variant", sequences: int, rules: "Rules", executor: "Executor", tell: "Tell") -> "Record":
-    from kerasunroll.measurement.estimate import estimate
     from kerasunroll.measurement.execution.executor import Order
-    from kerasunroll.measurement.findings import Findings
-    from kerasunroll.measurement.work import Work, outstanding
+    from kerasunroll.measurement.planning.estimate import estimate
+    from kerasunroll.measurement.planning.findings import Findings
+    from kerasunroll.measurement.planning.jobs import Work, outstanding
 
     findings = Findings()
     pieces = outstanding([Work(variant, estimate(variant.config, sequences))], "training", findings, timed=False)
@@ -102,7 +102,7 @@ def _config(
 
 
 def _report(console: "Console", record: "Record", model: Path, run: Path) -> None:
-    from kerasunroll.measurement.records import Outcome
+    from kerasunroll.measurement.records.record import Outcome
 
     if record.outcome is not Outcome.DONE:
         raise RunError(f"Training ended in its {record.phase} phase ({record.outcome}): {record.cause}")

@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from kerasunroll.figures.flow_history import FlowHistory
-from kerasunroll.inspection.norms import Array
+from kerasunroll.inspection.gradients.norms import Array
 
 NORM_RANGE: Final = (1e-12, 1e0)
 """The colour scale of every heatmap, so that pictures compare: what is off the scale has its end's colour."""

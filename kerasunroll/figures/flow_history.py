@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasunroll.inspection.norms import Array
+from kerasunroll.inspection.gradients.norms import Array
 
 FLOW_FILE = "gradients_through_time.npz"
 

@@ -7,7 +7,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from kerasunroll.inspection.norms import Array
+from kerasunroll.inspection.gradients.norms import Array
 
 STATE_LIMIT: Final = 1.0
 """The colour scale runs from -1 to 1, the range of h; what is beyond has its end's colour."""

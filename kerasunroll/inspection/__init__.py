@@ -7,18 +7,18 @@ bear the name of a function below: Python would put the module in the function's
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kerasunroll.inspection.gradient_flow import GradientFlow, LayerFlow, gradient_flow_summary
-from kerasunroll.inspection.norms import GradientsThroughTime, LayerGradients, NormsOverTime
-from kerasunroll.inspection.parity_report import Difference, Parity
+from kerasunroll.inspection.gradients.flow import GradientFlow, LayerFlow, gradient_flow_summary
+from kerasunroll.inspection.gradients.norms import GradientsThroughTime, LayerGradients, NormsOverTime
+from kerasunroll.inspection.model_parity.result import Difference, Parity
 
 if TYPE_CHECKING:
-    from kerasunroll.inspection.backward_pass import StateGradients, state_gradients
-    from kerasunroll.inspection.masked_backwards import MaskedBackwards, masked_backwards_errors
-    from kerasunroll.inspection.parity_of_models import parity
-    from kerasunroll.inspection.sinks import SunkGradient, gradient_sink_source
-    from kerasunroll.inspection.states import LayerStates, StateProbe, hidden_states
-    from kerasunroll.inspection.taps import tapped
-    from kerasunroll.inspection.through_time import GradientProbe, gradients_through_time
+    from kerasunroll.inspection.gradients.backward_pass import StateGradients, state_gradients
+    from kerasunroll.inspection.gradients.sinks import SunkGradient, gradient_sink_source
+    from kerasunroll.inspection.gradients.through_time import GradientProbe, gradients_through_time
+    from kerasunroll.inspection.model_parity.masked_backwards import MaskedBackwards, masked_backwards_errors
+    from kerasunroll.inspection.model_parity.of_models import parity
+    from kerasunroll.inspection.states.probe import LayerStates, StateProbe, hidden_states
+    from kerasunroll.inspection.taps.tapped_model import tapped
 
 __all__ = [
     "Difference",
@@ -45,19 +45,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "GradientProbe": "kerasunroll.inspection.through_time",
-    "MaskedBackwards": "kerasunroll.inspection.masked_backwards",
-    "LayerStates": "kerasunroll.inspection.states",
-    "StateGradients": "kerasunroll.inspection.backward_pass",
-    "StateProbe": "kerasunroll.inspection.states",
-    "SunkGradient": "kerasunroll.inspection.sinks",
-    "gradient_sink_source": "kerasunroll.inspection.sinks",
-    "gradients_through_time": "kerasunroll.inspection.through_time",
-    "hidden_states": "kerasunroll.inspection.states",
-    "masked_backwards_errors": "kerasunroll.inspection.masked_backwards",
-    "parity": "kerasunroll.inspection.parity_of_models",
-    "state_gradients": "kerasunroll.inspection.backward_pass",
-    "tapped": "kerasunroll.inspection.taps",
+    "GradientProbe": "kerasunroll.inspection.gradients.through_time",
+    "MaskedBackwards": "kerasunroll.inspection.model_parity.masked_backwards",
+    "LayerStates": "kerasunroll.inspection.states.probe",
+    "StateGradients": "kerasunroll.inspection.gradients.backward_pass",
+    "StateProbe": "kerasunroll.inspection.states.probe",
+    "SunkGradient": "kerasunroll.inspection.gradients.sinks",
+    "gradient_sink_source": "kerasunroll.inspection.gradients.sinks",
+    "gradients_through_time": "kerasunroll.inspection.gradients.through_time",
+    "hidden_states": "kerasunroll.inspection.states.probe",
+    "masked_backwards_errors": "kerasunroll.inspection.model_parity.masked_backwards",
+    "parity": "kerasunroll.inspection.model_parity.of_models",
+    "state_gradients": "kerasunroll.inspection.gradients.backward_pass",
+    "tapped": "kerasunroll.inspection.taps.tapped_model",
 }
 
 

@@ -3,19 +3,15 @@
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final
 
-from kerasunroll.measurement import store
 from kerasunroll.measurement.execution.executor import Executor, Order
 from kerasunroll.measurement.execution.local import LocalExecutor
-from kerasunroll.measurement.findings import Findings, Measured
+from kerasunroll.measurement.planning.findings import Findings, Measured
+from kerasunroll.measurement.planning.jobs import Second, Work, affordable, outstanding
+from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.progress import Tell
-from kerasunroll.measurement.records import Record
-from kerasunroll.measurement.rules import Rules
-from kerasunroll.measurement.work import Second, Work, affordable, outstanding
-
-RECORDS: Final = "records"
-"""The folder of a comparison's records, below its own."""
+from kerasunroll.measurement.records import store
+from kerasunroll.measurement.records.record import Record
 
 
 def compare(
@@ -53,7 +49,7 @@ def compare(
 
     def keep(record: Record) -> None:
         with saving:  # several trainings end at once
-            store.save(record, folder / RECORDS)
+            store.save(record, folder / store.RECORDS)
             findings.add(record)
 
     pieces = affordable(outstanding(works, second, findings), rules.seconds_left * executor.places)

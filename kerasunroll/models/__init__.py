@@ -7,15 +7,15 @@ before anything slow begins: each factory is loaded when it is first used.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kerasunroll.models.config import StackConfig
-from kerasunroll.models.saved import SavedModel
+from kerasunroll.models.factories.config import StackConfig
+from kerasunroll.models.files.saved import SavedModel
 
 if TYPE_CHECKING:
-    from kerasunroll.models.conversion import with_unroll
-    from kerasunroll.models.factories import gru_stack, lstm_stack, recurrent_stack, simple_rnn_stack
-    from kerasunroll.models.loading import load_model, save_model
-    from kerasunroll.models.stack import build_stack
-    from kerasunroll.models.variation import variants
+    from kerasunroll.models.conversion.with_unroll import with_unroll
+    from kerasunroll.models.factories.functions import gru_stack, lstm_stack, recurrent_stack, simple_rnn_stack
+    from kerasunroll.models.factories.stack import build_stack
+    from kerasunroll.models.factories.variation import variants
+    from kerasunroll.models.files.loading import load_model, save_model
 
 __all__ = [
     "SavedModel",
@@ -32,15 +32,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "build_stack": "kerasunroll.models.stack",
-    "gru_stack": "kerasunroll.models.factories",
-    "load_model": "kerasunroll.models.loading",
-    "lstm_stack": "kerasunroll.models.factories",
-    "recurrent_stack": "kerasunroll.models.factories",
-    "save_model": "kerasunroll.models.loading",
-    "simple_rnn_stack": "kerasunroll.models.factories",
-    "variants": "kerasunroll.models.variation",
-    "with_unroll": "kerasunroll.models.conversion",
+    "build_stack": "kerasunroll.models.factories.stack",
+    "gru_stack": "kerasunroll.models.factories.functions",
+    "load_model": "kerasunroll.models.files.loading",
+    "lstm_stack": "kerasunroll.models.factories.functions",
+    "recurrent_stack": "kerasunroll.models.factories.functions",
+    "save_model": "kerasunroll.models.files.loading",
+    "simple_rnn_stack": "kerasunroll.models.factories.functions",
+    "variants": "kerasunroll.models.factories.variation",
+    "with_unroll": "kerasunroll.models.conversion.with_unroll",
 }
 
 

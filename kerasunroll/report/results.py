@@ -7,13 +7,13 @@ from typing import Final
 from pydantic_core import to_json
 
 from kerasunroll import __version__
-from kerasunroll.measurement.files import write_whole
-from kerasunroll.measurement.findings import Measured
-from kerasunroll.measurement.table import to_csv
-from kerasunroll.report.growth import find_sweeps
+from kerasunroll.measurement.planning.findings import Measured
+from kerasunroll.measurement.records.files import write_whole
+from kerasunroll.measurement.records.table import to_csv
 from kerasunroll.report.rows import Row
-from kerasunroll.report.verdict import Verdict
-from kerasunroll.report.verdict_text import verdict_text
+from kerasunroll.report.sweeps import find_sweeps
+from kerasunroll.report.verdict.text import verdict_text
+from kerasunroll.report.verdict.verdict import Verdict
 
 RESULTS_FILE: Final = "results.json"
 RECORDS_FILE: Final = "results.csv"
@@ -52,7 +52,7 @@ def write_results(
 
 
 def write_records(measured: Sequence[Measured], folder: Path) -> Path:
-    """Write `results.csv`: a line for each record, as `kerasunroll.measurement.table.to_dataframe` lays them out.
+    """Write `results.csv`: a line for each record, with the columns of `to_dataframe`.
 
     Args:
         measured: What was measured; any record may be missing.

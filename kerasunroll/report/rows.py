@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from kerasunroll.measurement.findings import Measured
-from kerasunroll.measurement.instabilities import Instability, instabilities
-from kerasunroll.measurement.node import Node
-from kerasunroll.measurement.records import Outcome, Record, Stopped
-from kerasunroll.measurement.stats import TARGET_HALF_WIDTH, Comparison, compare_rounds
-from kerasunroll.measurement.table import comparable
-from kerasunroll.measurement.variant import LOOP
+from kerasunroll.measurement.planning.findings import Measured
+from kerasunroll.measurement.planning.variant import LOOP
+from kerasunroll.measurement.records.node import Node
+from kerasunroll.measurement.records.record import Outcome, Record, Stopped
+from kerasunroll.measurement.records.table import comparable
+from kerasunroll.measurement.statistics.instabilities import Instability, instabilities
+from kerasunroll.measurement.statistics.rounds import TARGET_HALF_WIDTH, Comparison, compare_rounds
 from kerasunroll.training.config import TrainingConfig
 
 STEP: Final = "step_seconds"

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Self
 
 from kerasunroll.errors import InputError
-from kerasunroll.measurement import store
-from kerasunroll.measurement.comparison import RECORDS
-from kerasunroll.measurement.environment import Environment, differences
-from kerasunroll.measurement.findings import Findings, Measured
-from kerasunroll.measurement.plan import PLAN_FILE, Plan
-from kerasunroll.measurement.variant import group_name
+from kerasunroll.measurement.planning.findings import Findings, Measured
+from kerasunroll.measurement.planning.plan import PLAN_FILE, Plan
+from kerasunroll.measurement.planning.variant import group_name
+from kerasunroll.measurement.records import store
+from kerasunroll.measurement.records.environment import Environment, differences
+from kerasunroll.measurement.records.store import RECORDS
 from kerasunroll.report.rows import Row, comparison_rows
 
 

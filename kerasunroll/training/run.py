@@ -13,7 +13,7 @@ from kerasunroll.callbacks import GradientFlowLogger, MemoryLogger, comparison_c
 from kerasunroll.callbacks.event_files.event_log import EventLog
 from kerasunroll.errors import InputError, KerasunrollWarning
 from kerasunroll.figures.flow_history import save_histories
-from kerasunroll.inspection.recurrent import recurrent_layers
+from kerasunroll.inspection.model.recurrent import recurrent_layers
 from kerasunroll.training.config import MODEL_FILE, TrainingConfig
 from kerasunroll.training.outputs import probe_outputs, save_outputs
 from kerasunroll.training.session import Session, prepare

@@ -3,7 +3,7 @@
 from kerasunroll.advice.calibration import Calibration
 from kerasunroll.advice.model import FIGURES
 from kerasunroll.advice.reference import Reference
-from kerasunroll.measurement.environment import environment
+from kerasunroll.measurement.records.environment import environment
 
 MB = 1_000_000
 

@@ -9,7 +9,7 @@ import kerasunroll
 from kerasunroll.advice import Layer, Network
 from kerasunroll.advice.advice import advise_network, settings_for, this_machine
 from kerasunroll.errors import InputError
-from kerasunroll.measurement.environment import environment
+from kerasunroll.measurement.records.environment import environment
 
 NETWORK = Network((Layer("lstm", units=10, features=1, timesteps=100),), batch_size=1)
 SETTINGS = ("loop", "full", "own-loop")

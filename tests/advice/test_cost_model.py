@@ -4,8 +4,8 @@ import pytest
 from small_machine import COEFFICIENTS
 
 from kerasunroll.advice import Layer, Network
+from kerasunroll.advice.amounts import work
 from kerasunroll.advice.model import Example, fit_coefficients, fit_factors, predict
-from kerasunroll.advice.work import work
 from kerasunroll.settings import parse_settings
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from kerasunroll.advice import Layer, Network
-from kerasunroll.advice.work import work
+from kerasunroll.advice.amounts import work
 from kerasunroll.errors import InputError
 from kerasunroll.models import SavedModel, StackConfig
 from kerasunroll.settings import parse_settings

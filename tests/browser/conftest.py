@@ -48,7 +48,7 @@ def logs(browser, tmp_path_factory) -> Path:
     from kerasunroll import Classification, comparison_callbacks, lstm_stack, variants
     from kerasunroll.report.run import Run
     from kerasunroll.report.tensorboard import write_tensorboard
-    from kerasunroll.report.verdict import verdicts
+    from kerasunroll.report.verdict.verdict import verdicts
 
     folder = tmp_path_factory.mktemp("logs")
     rng = np.random.default_rng(0)

@@ -37,9 +37,9 @@ CONTRASTS = f"""
 
 @pytest.fixture(scope="module")
 def address(browser, tmp_path_factory) -> str:
-    from kerasunroll.report.page import write_html
+    from kerasunroll.report.page.page import write_html
     from kerasunroll.report.run import Run
-    from kerasunroll.report.verdict import verdicts
+    from kerasunroll.report.verdict.verdict import verdicts
 
     run = Run.load(write_run(tmp_path_factory.mktemp("run")))
     path = run.folder / "report.html"

@@ -12,8 +12,8 @@ from trivial_units import order, shared, sleeping, spans, works
 
 from kerasunroll.errors import InputError, RunError
 from kerasunroll.measurement.execution.ray_executor import RayExecutor
-from kerasunroll.measurement.records import Outcome
-from kerasunroll.measurement.rules import Rules
+from kerasunroll.measurement.planning.rules import Rules
+from kerasunroll.measurement.records.record import Outcome
 
 pytestmark = pytest.mark.cluster
 

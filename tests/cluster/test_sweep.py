@@ -15,8 +15,8 @@ pytest.importorskip("ray")
 from ray_cluster import kill
 from trivial_units import shared, spans
 
-from kerasunroll.measurement import store
-from kerasunroll.measurement.comparison import RECORDS
+from kerasunroll.measurement.records import store
+from kerasunroll.measurement.records.store import RECORDS
 
 pytestmark = pytest.mark.cluster
 

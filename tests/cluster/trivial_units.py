@@ -4,16 +4,16 @@ import time
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from kerasunroll.measurement.environment import environment
-from kerasunroll.measurement.estimate import Estimate
 from kerasunroll.measurement.execution.executor import Order
 from kerasunroll.measurement.execution.messages import Result, Timed
-from kerasunroll.measurement.findings import Findings
-from kerasunroll.measurement.grid import Grid
-from kerasunroll.measurement.plan import Plan
-from kerasunroll.measurement.records import Record
-from kerasunroll.measurement.rules import Rules
-from kerasunroll.measurement.work import Work, outstanding
+from kerasunroll.measurement.planning.estimate import Estimate
+from kerasunroll.measurement.planning.findings import Findings
+from kerasunroll.measurement.planning.grid import Grid
+from kerasunroll.measurement.planning.jobs import Work, outstanding
+from kerasunroll.measurement.planning.plan import Plan
+from kerasunroll.measurement.planning.rules import Rules
+from kerasunroll.measurement.records.environment import environment
+from kerasunroll.measurement.records.record import Record
 
 
 def works(folder, number, settings=("loop", "full"), **options) -> list[Work]:

@@ -3,7 +3,7 @@ import sys
 
 import numpy as np
 
-from kerasunroll.inspection.norms import reduce_over_batch
+from kerasunroll.inspection.gradients.norms import reduce_over_batch
 
 
 def test_masked_samples_are_left_out():

@@ -6,8 +6,8 @@ import pytest
 
 from kerasunroll.errors import InputError
 from kerasunroll.inspection import masked_backwards_errors, parity
-from kerasunroll.inspection.parity_compare import Reading, differences
-from kerasunroll.models.conversion import with_unroll
+from kerasunroll.inspection.model_parity.differences import Reading, differences
+from kerasunroll.models.conversion.with_unroll import with_unroll
 
 B, T, F, U = 3, 5, 2, 3
 layers = keras.layers

@@ -2,7 +2,7 @@ import keras
 import pytest
 
 from kerasunroll.errors import InputError
-from kerasunroll.inspection.recurrent import recurrent_layers
+from kerasunroll.inspection.model.recurrent import recurrent_layers
 
 T, F, U = 4, 2, 3
 layers = keras.layers

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from kerasunroll.errors import InputError
 from kerasunroll.inspection import gradient_sink_source, state_gradients, tapped
-from kerasunroll.inspection.reductions import at_least_float32
+from kerasunroll.inspection.gradients.reductions import at_least_float32
 
 B, T, F, U = 3, 4, 2, 3
 

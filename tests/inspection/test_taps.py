@@ -6,7 +6,7 @@ from keras.src import backend
 
 from kerasunroll.errors import InputError
 from kerasunroll.inspection import state_gradients, tapped
-from kerasunroll.inspection.taps import watched_by
+from kerasunroll.inspection.taps.tapped_model import watched_by
 
 B, T, F, U = 3, 4, 2, 3
 layers = keras.layers

@@ -8,7 +8,7 @@ from against_keras import B, F, U
 
 from kerasunroll import layers as own
 from kerasunroll.inspection import gradients_through_time
-from kerasunroll.inspection.path import execution_path
+from kerasunroll.inspection.graph.path import execution_path
 
 T = 5
 

@@ -7,8 +7,8 @@ import numpy
 import psutil
 import pytest
 
-from kerasunroll.measurement import environment as module
-from kerasunroll.measurement.environment import Environment, differences, environment
+from kerasunroll.measurement.records import environment as module
+from kerasunroll.measurement.records.environment import Environment, differences, environment
 
 FACTS = {
     "cpu": "AMD EPYC",

@@ -11,25 +11,25 @@ import pytest
 
 from kerasunroll.data import open_source
 from kerasunroll.errors import InputError, RunError
-from kerasunroll.measurement.environment import differences, environment
-from kerasunroll.measurement.estimate import Estimate
 from kerasunroll.measurement.execution.connection import connected
 from kerasunroll.measurement.execution.executor import Order
 from kerasunroll.measurement.execution.local import LocalExecutor
+from kerasunroll.measurement.execution.remote_job import Unit, measure_unit
 from kerasunroll.measurement.execution.shipping import Outbox, Parcel, named_files, put_down, with_files
-from kerasunroll.measurement.execution.unit import Unit, measure_unit
-from kerasunroll.measurement.findings import Findings
-from kerasunroll.measurement.grid import Grid
-from kerasunroll.measurement.node import Node, node_kind, this_node
-from kerasunroll.measurement.plan import Plan
-from kerasunroll.measurement.records import Record, record_key
-from kerasunroll.measurement.rules import Rules
-from kerasunroll.measurement.table import to_dataframe
-from kerasunroll.measurement.variant import Site, Variant
-from kerasunroll.measurement.work import Work, outstanding
-from kerasunroll.report.growth import find_sweeps
+from kerasunroll.measurement.planning.estimate import Estimate
+from kerasunroll.measurement.planning.findings import Findings
+from kerasunroll.measurement.planning.grid import Grid
+from kerasunroll.measurement.planning.jobs import Work, outstanding
+from kerasunroll.measurement.planning.plan import Plan
+from kerasunroll.measurement.planning.rules import Rules
+from kerasunroll.measurement.planning.variant import Site, Variant
+from kerasunroll.measurement.records.environment import differences, environment
+from kerasunroll.measurement.records.node import Node, node_kind, this_node
+from kerasunroll.measurement.records.record import Record, record_key
+from kerasunroll.measurement.records.table import to_dataframe
 from kerasunroll.report.rows import comparison_rows
 from kerasunroll.report.run import planned_training_steps
+from kerasunroll.report.sweeps import find_sweeps
 from kerasunroll.training.config import TrainingConfig
 
 OPTIONS = {"source": "adding", "examples": 64, "seed": 0}

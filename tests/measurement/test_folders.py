@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from kerasunroll.errors import InputError
-from kerasunroll.measurement.folders import claim
+from kerasunroll.measurement.records.folders import claim
 
 
 def test_no_folder_is_given_twice(tmp_path):

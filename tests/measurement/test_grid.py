@@ -4,8 +4,8 @@ import pytest
 
 from kerasunroll.data import open_source
 from kerasunroll.errors import InputError
-from kerasunroll.measurement.grid import Grid
-from kerasunroll.measurement.variant import group_name
+from kerasunroll.measurement.planning.grid import Grid
+from kerasunroll.measurement.planning.variant import group_name
 
 OPTIONS = {"source": "adding", "examples": 100, "seed": 0}
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from kerasunroll.errors import InputError
-from kerasunroll.measurement.growth import growth_exponent
+from kerasunroll.measurement.statistics.growth import growth_exponent
 
 
 @pytest.mark.parametrize("exponent", [-0.5, 0.0, 1.0, 1.7, 2.0])

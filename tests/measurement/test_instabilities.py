@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from kerasunroll.errors import InputError
-from kerasunroll.measurement.instabilities import Instability, instabilities
-from kerasunroll.measurement.stats import Comparison
+from kerasunroll.measurement.statistics.instabilities import Instability, instabilities
+from kerasunroll.measurement.statistics.rounds import Comparison
 
 QUIET_MACHINE = "Close other programs, or pin the run to cores of its own (taskset)."
 

@@ -3,7 +3,11 @@ import sys
 
 import pytest
 
-MODULES = ("environment", "records", "store", "table", "stats", "instabilities", "growth", "processes", "channel")
+MODULES = (
+    *("records.environment", "records.record", "records.store", "records.table"),
+    *("statistics.rounds", "statistics.instabilities", "statistics.growth"),
+    *("workers.worker", "workers.channel"),
+)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -14,7 +18,6 @@ def test_it_loads_without_what_is_heavy(module):
 
 
 def test_a_worker_loads_next_to_nothing_before_its_job_arrives():
-    program = (
-        "import sys, kerasunroll.measurement.channel; print(*({'numpy', 'pydantic', 'psutil'} & set(sys.modules)))"
-    )
+    heavy = "{'numpy', 'pydantic', 'psutil'}"
+    program = f"import sys, kerasunroll.measurement.workers.channel; print(*({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "\n"

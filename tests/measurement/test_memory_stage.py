@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from kerasunroll.data import open_source
-from kerasunroll.measurement import parallel
-from kerasunroll.measurement.memory_stage import count_variants
-from kerasunroll.measurement.processes import WorkerError
+from kerasunroll.measurement.planning.rules import Rules
+from kerasunroll.measurement.planning.variant import Variant
 from kerasunroll.measurement.progress import Tally
-from kerasunroll.measurement.records import Outcome, Record
-from kerasunroll.measurement.rules import Rules
-from kerasunroll.measurement.variant import Variant
+from kerasunroll.measurement.records.record import Outcome, Record
+from kerasunroll.measurement.stages import side_by_side as parallel
+from kerasunroll.measurement.stages.memory import count_variants
+from kerasunroll.measurement.workers.worker import WorkerError
 from kerasunroll.training.config import TrainingConfig
 
 T, F, U, B = 4, 2, 64, 32

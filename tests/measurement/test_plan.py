@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from kerasunroll.errors import DataError, InputError
-from kerasunroll.measurement import store
-from kerasunroll.measurement.comparison import RECORDS
-from kerasunroll.measurement.environment import environment
-from kerasunroll.measurement.estimate import Estimate, compile_seconds, estimate, training_step_seconds
-from kerasunroll.measurement.findings import Findings
-from kerasunroll.measurement.grid import Grid
-from kerasunroll.measurement.plan import PLAN_FILE, Plan, earlier_records
-from kerasunroll.measurement.records import Outcome, Record
-from kerasunroll.measurement.work import JOBS, affordable, outstanding
+from kerasunroll.measurement.planning.estimate import Estimate, compile_seconds, estimate, training_step_seconds
+from kerasunroll.measurement.planning.findings import Findings
+from kerasunroll.measurement.planning.grid import Grid
+from kerasunroll.measurement.planning.jobs import JOBS, affordable, outstanding
+from kerasunroll.measurement.planning.plan import PLAN_FILE, Plan, earlier_records
+from kerasunroll.measurement.records import store
+from kerasunroll.measurement.records.environment import environment
+from kerasunroll.measurement.records.record import Outcome, Record
+from kerasunroll.measurement.records.store import RECORDS
 
 OPTIONS = {"source": "adding", "examples": 64, "seed": 0}
 ENVIRONMENT = environment()

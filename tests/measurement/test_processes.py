@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from kerasunroll.errors import RunError
-from kerasunroll.measurement.processes import Limits, Worker, WorkerError
-from kerasunroll.measurement.records import Outcome
+from kerasunroll.measurement.records.record import Outcome
+from kerasunroll.measurement.workers.worker import Limits, Worker, WorkerError
 
-OPEN = "from kerasunroll.measurement.channel import open_channel\n"
+OPEN = "from kerasunroll.measurement.workers.channel import open_channel\n"
 
 
 @pytest.fixture
@@ -345,7 +345,7 @@ class TestNoOrphans:
         """
         coordinator = f"""
         import json
-        from kerasunroll.measurement.processes import Worker
+        from kerasunroll.measurement.workers.worker import Worker
         with (
             Worker({{}}, module="the_worker", log_path={str(tmp_path / "a.log")!r}) as a,
             Worker({{}}, module="the_worker", log_path={str(tmp_path / "b.log")!r}) as b,
@@ -373,7 +373,7 @@ class TestNoOrphans:
     def test_without_the_kernel_s_help_the_worker_notices_the_end_of_its_commands(self, start, monkeypatch):
         monkeypatch.delattr("fcntl.F_SETSIG", raising=False)
         source = f"""
-        import kerasunroll.measurement.channel as module
+        import kerasunroll.measurement.workers.channel as module
         module.LINGER_SECONDS = 0.2
         with open_channel() as channel:
             {CHILD.strip().replace("    ", "            ")}

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from kerasunroll import __version__
 from kerasunroll.errors import InputError
-from kerasunroll.measurement.environment import environment
-from kerasunroll.measurement.records import SCHEMA_VERSION, Outcome, Record, unit, upgrade
+from kerasunroll.measurement.records.environment import environment
+from kerasunroll.measurement.records.record import SCHEMA_VERSION, Outcome, Record, unit, upgrade
 
 ENVIRONMENT = environment({})
 

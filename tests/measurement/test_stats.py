@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from kerasunroll.errors import InputError
-from kerasunroll.measurement.stats import (
+from kerasunroll.measurement.statistics.rounds import (
     MAX_ROUNDS,
     MIN_ROUNDS,
     PROCESS_SPREAD,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from kerasunroll.errors import InputError, RunError
-from kerasunroll.measurement.environment import environment
-from kerasunroll.measurement.records import Record, canonical
-from kerasunroll.measurement.store import load, save
+from kerasunroll.measurement.records.environment import environment
+from kerasunroll.measurement.records.record import Record, canonical
+from kerasunroll.measurement.records.store import load, save
 
 MOUNT = ("/bin/mount", "-t", "tmpfs", "-o")
 ENVIRONMENT = environment({})
@@ -151,9 +151,9 @@ def test_what_cannot_be_read_is_one_clear_error(tmp_path):
 
 def test_processes_that_write_at_once_lose_nothing(tmp_path):
     writer = f"""
-from kerasunroll.measurement.environment import environment
-from kerasunroll.measurement.records import Record
-from kerasunroll.measurement.store import load, save
+from kerasunroll.measurement.records.environment import environment
+from kerasunroll.measurement.records.record import Record
+from kerasunroll.measurement.records.store import load, save
 facts = environment({{}})
 for number in range(50):
     made = Record(configuration={{}}, variant="loop", outcome="done", figures={{"n": number}}, environment=facts)

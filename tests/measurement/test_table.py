@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from kerasunroll.errors import InputError
-from kerasunroll.measurement.environment import environment
-from kerasunroll.measurement.records import Record
-from kerasunroll.measurement.table import comparable, to_csv, to_dataframe
+from kerasunroll.measurement.records.environment import environment
+from kerasunroll.measurement.records.record import Record
+from kerasunroll.measurement.records.table import comparable, to_csv, to_dataframe
 
 HERE = environment({"OMP_NUM_THREADS": "2"})
 

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from kerasunroll.data import open_source
-from kerasunroll.measurement import rules as rules_module
-from kerasunroll.measurement import timing_stage
-from kerasunroll.measurement.processes import Limits, WorkerError
+from kerasunroll.measurement.planning import rules as rules_module
+from kerasunroll.measurement.planning.rules import Rules
+from kerasunroll.measurement.planning.variant import Variant
 from kerasunroll.measurement.progress import Tally
-from kerasunroll.measurement.records import Outcome, Record
-from kerasunroll.measurement.rules import Rules
-from kerasunroll.measurement.stats import MAX_ROUNDS, MIN_ROUNDS
-from kerasunroll.measurement.variant import Variant
+from kerasunroll.measurement.records.record import Outcome, Record
+from kerasunroll.measurement.stages import timing as timing_stage
+from kerasunroll.measurement.statistics.rounds import MAX_ROUNDS, MIN_ROUNDS
+from kerasunroll.measurement.workers.worker import Limits, WorkerError
 from kerasunroll.training.config import TrainingConfig
 
 SETTINGS = {"loop": False, "full": True, "full,loop": (True, False)}

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from kerasunroll.data import open_source
+from kerasunroll.measurement.planning.rules import Rules
+from kerasunroll.measurement.planning.variant import Variant
 from kerasunroll.measurement.progress import Tally
-from kerasunroll.measurement.records import Outcome
-from kerasunroll.measurement.rules import Rules
-from kerasunroll.measurement.timing_stage import time_group
-from kerasunroll.measurement.variant import Variant
+from kerasunroll.measurement.records.record import Outcome
+from kerasunroll.measurement.stages.timing import time_group
 from kerasunroll.training.config import TrainingConfig
 
 T, F, U = 4, 2, 2

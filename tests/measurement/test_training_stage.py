@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from kerasunroll.data import open_source
-from kerasunroll.measurement import parallel
-from kerasunroll.measurement import rules as rules_module
-from kerasunroll.measurement.environment import environment
-from kerasunroll.measurement.processes import WorkerError
+from kerasunroll.measurement.planning import rules as rules_module
+from kerasunroll.measurement.planning.rules import Rules
+from kerasunroll.measurement.planning.variant import Variant
 from kerasunroll.measurement.progress import Tally
-from kerasunroll.measurement.records import Outcome, Record
-from kerasunroll.measurement.rules import Rules
-from kerasunroll.measurement.training_stage import train_variants
-from kerasunroll.measurement.variant import Variant
+from kerasunroll.measurement.records.environment import environment
+from kerasunroll.measurement.records.record import Outcome, Record
+from kerasunroll.measurement.stages import side_by_side as parallel
+from kerasunroll.measurement.stages.training import train_variants
+from kerasunroll.measurement.workers.worker import WorkerError
 from kerasunroll.training.config import TrainingConfig
 
 SECONDS = 10

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kerasunroll.measurement.causes import log_tail
-from kerasunroll.measurement.xla_log import xla_compile_seconds
+from kerasunroll.measurement.workers.causes import log_tail
+from kerasunroll.measurement.workers.xla_log import xla_compile_seconds
 
 # As TensorFlow 2.21 wrote it.
 LOG = """\

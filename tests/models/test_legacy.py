@@ -12,8 +12,8 @@ from kerasunroll import with_unroll
 from kerasunroll.cache import CACHE_VARIABLE
 from kerasunroll.cli import main
 from kerasunroll.errors import InputError
-from kerasunroll.models.loading import load_model
-from kerasunroll.models.saved import SavedModel
+from kerasunroll.models.files.loading import load_model
+from kerasunroll.models.files.saved import SavedModel
 
 X = np.random.default_rng(0).normal(size=(3, 6, 2)).astype("float32")
 

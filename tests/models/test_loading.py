@@ -16,7 +16,7 @@ from keras import layers
 from kerasunroll import with_unroll
 from kerasunroll.errors import InputError, RunError
 from kerasunroll.models import load_model, save_model
-from kerasunroll.models.loading import import_object
+from kerasunroll.models.files.loading import import_object
 
 T, F = 4, 2
 X = np.random.default_rng(0).normal(size=(3, T, F)).astype("float32")

@@ -11,7 +11,7 @@ import pytest
 from kerasunroll import layers as own
 from kerasunroll.errors import InputError, SettingError
 from kerasunroll.models import SavedModel, with_unroll
-from kerasunroll.models.conversion import recurrent_places
+from kerasunroll.models.conversion.with_unroll import recurrent_places
 
 layers = keras.layers
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasunroll.measurement.environment import environment
-from kerasunroll.measurement.findings import Measured
-from kerasunroll.measurement.records import Outcome, Record
-from kerasunroll.measurement.variant import Variant
+from kerasunroll.measurement.planning.findings import Measured
+from kerasunroll.measurement.planning.variant import Variant
+from kerasunroll.measurement.records.environment import environment
+from kerasunroll.measurement.records.record import Outcome, Record
 from kerasunroll.models import StackConfig
 from kerasunroll.tasks import Classification
 from kerasunroll.training.config import TrainingConfig

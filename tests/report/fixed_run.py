@@ -6,11 +6,11 @@ import numpy as np
 from fixed_records import ENVIRONMENT, rounds
 
 from kerasunroll.figures.flow_history import FlowHistory, save_histories
-from kerasunroll.measurement import store
-from kerasunroll.measurement.comparison import RECORDS
-from kerasunroll.measurement.plan import Plan, SourceFacts
-from kerasunroll.measurement.records import Outcome, Record
-from kerasunroll.measurement.work import Work
+from kerasunroll.measurement.planning.jobs import Work
+from kerasunroll.measurement.planning.plan import Plan, SourceFacts
+from kerasunroll.measurement.records import store
+from kerasunroll.measurement.records.record import Outcome, Record
+from kerasunroll.measurement.records.store import RECORDS
 from kerasunroll.models import StackConfig
 from kerasunroll.tasks import Classification
 from kerasunroll.training.config import TrainingConfig

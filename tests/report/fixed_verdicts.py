@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fixed_records import measured
 
-from kerasunroll.measurement.stats import Comparison
+from kerasunroll.measurement.statistics.rounds import Comparison
 from kerasunroll.report.rows import FORWARD, PREDICT, STEP, Row, comparison_rows
 
 STEP_SECONDS = 0.020

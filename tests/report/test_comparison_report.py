@@ -5,9 +5,9 @@ import pytest
 from fixed_records import ENVIRONMENT, measured, record, rounds, timing, training, variant
 
 from kerasunroll.errors import InputError
-from kerasunroll.measurement.findings import Measured
-from kerasunroll.measurement.records import Outcome
-from kerasunroll.report.pictures import write_gradient_pictures
+from kerasunroll.measurement.planning.findings import Measured
+from kerasunroll.measurement.records.record import Outcome
+from kerasunroll.report.page.pictures import write_gradient_pictures
 from kerasunroll.report.rows import comparison_rows
 
 

@@ -8,9 +8,9 @@ import pytest
 from fixed_records import failed, measured, rounds, variant
 from rich.console import Console
 
-from kerasunroll.measurement.findings import Measured
+from kerasunroll.measurement.planning.findings import Measured
 from kerasunroll.report.rows import comparison_rows
-from kerasunroll.report.table import comparison_tables, timing_line
+from kerasunroll.report.tables.comparison import comparison_tables, timing_line
 
 
 def printed(rows, width=100) -> str:

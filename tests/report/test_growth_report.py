@@ -7,13 +7,13 @@ import pytest
 from fixed_records import record, timing, variant
 from rich.console import Console
 
-from kerasunroll.measurement.findings import Measured
-from kerasunroll.measurement.growth import Growth
-from kerasunroll.measurement.records import Outcome
-from kerasunroll.report.growth import find_sweeps
-from kerasunroll.report.growth_table import format_growth, growth_tables
-from kerasunroll.report.pictures import write_growth_pictures
+from kerasunroll.measurement.planning.findings import Measured
+from kerasunroll.measurement.records.record import Outcome
+from kerasunroll.measurement.statistics.growth import Growth
+from kerasunroll.report.page.pictures import write_growth_pictures
 from kerasunroll.report.rows import comparison_rows
+from kerasunroll.report.sweeps import find_sweeps
+from kerasunroll.report.tables.growth import format_growth, growth_tables
 
 LENGTHS = (50, 100, 400)
 

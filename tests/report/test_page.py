@@ -9,10 +9,10 @@ from fixed_run import write_run
 
 from kerasunroll.errors import InputError
 from kerasunroll.figures.settings import Bar, settings_figure
-from kerasunroll.report.page import escape_markdown, write_html, write_markdown
+from kerasunroll.report.page.page import escape_markdown, write_html, write_markdown
+from kerasunroll.report.page.svg import inline_svg
 from kerasunroll.report.run import Run, planned_training_steps
-from kerasunroll.report.svg import inline_svg
-from kerasunroll.report.verdict import Constraints, verdicts
+from kerasunroll.report.verdict.verdict import Constraints, verdicts
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 HOSTILE = "<script>alert(1)&'\" [x](y) |"

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from fixed_records import ENVIRONMENT, measured, record, rounds, training, variant
 
-from kerasunroll.measurement.findings import Measured
-from kerasunroll.measurement.records import Outcome
+from kerasunroll.measurement.planning.findings import Measured
+from kerasunroll.measurement.records.record import Outcome
 from kerasunroll.report.results import write_records, write_results
 from kerasunroll.report.rows import comparison_rows
 

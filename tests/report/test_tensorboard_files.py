@@ -14,13 +14,13 @@ from fixed_run import STEP, write_run
 
 from kerasunroll.cli import main
 from kerasunroll.data import open_source
-from kerasunroll.measurement.records import Outcome
-from kerasunroll.report.costs import break_even
+from kerasunroll.measurement.records.record import Outcome
 from kerasunroll.report.run import Run, planned_training_steps
 from kerasunroll.report.tensorboard import write_tensorboard
 from kerasunroll.report.tensorboard.verdict import plain
-from kerasunroll.report.verdict import verdicts
-from kerasunroll.report.verdict_text import verdict_sentences
+from kerasunroll.report.verdict.costs import break_even
+from kerasunroll.report.verdict.text import verdict_sentences
+from kerasunroll.report.verdict.verdict import verdicts
 
 # TensorBoard's own copy of bleach warns when it is loaded.
 pytestmark = pytest.mark.filterwarnings("ignore:html5lib's sanitizer is deprecated:DeprecationWarning")
@@ -262,7 +262,7 @@ def test_tensorflow_is_not_loaded(tmp_path):
     program = (
         "import sys; from pathlib import Path; from kerasunroll.report.run import Run\n"
         "from kerasunroll.report.tensorboard import write_tensorboard\n"
-        "from kerasunroll.report.verdict import verdicts\n"
+        "from kerasunroll.report.verdict.verdict import verdicts\n"
         "run = Run.load(Path(sys.argv[1]))\n"
         "write_tensorboard(run.rows, run.measured, verdicts(run.rows), run.folder)\n"
         "print(sorted({'tensorflow', 'keras'} & set(sys.modules)))"

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from fixed_verdicts import FULL, K8, LOOP, STEP_SECONDS, compared, inferred, row
 
-from kerasunroll.measurement.instabilities import Instability
-from kerasunroll.report.costs import break_even, costs, takes_less, time_ratio
+from kerasunroll.measurement.statistics.instabilities import Instability
 from kerasunroll.report.rows import PREDICT
-from kerasunroll.report.verdict import Constraints, verdict, verdicts
-from kerasunroll.report.verdict_text import verdict_text
+from kerasunroll.report.verdict.costs import break_even, costs, takes_less, time_ratio
+from kerasunroll.report.verdict.text import verdict_text
+from kerasunroll.report.verdict.verdict import Constraints, verdict, verdicts
 
 SLOW_TO_COMPILE = row("full", compiles=13.0, grows=320e6, ratio=0.625)
 SAME = " Both settings compute the same (largest difference 3e-7)."

@@ -13,7 +13,7 @@ from one_and_two_cpus import BATCH, BATCHES, CLIPNORM, data, network
 from kerasunroll.cli.devices import parse_devices
 from kerasunroll.data import open_source
 from kerasunroll.errors import DataError, InputError
-from kerasunroll.measurement.variant import Variant, group_name
+from kerasunroll.measurement.planning.variant import Variant, group_name
 from kerasunroll.training.config import TrainingConfig
 
 PROGRAM = Path(__file__).with_name("one_and_two_cpus.py")
@@ -142,7 +142,7 @@ def test_the_command(tmp_path):
 @pytest.fixture
 def machine(monkeypatch):
     """A function that makes this machine one with so many cores and GPUs."""
-    from kerasunroll.measurement import environment as module
+    from kerasunroll.measurement.records import environment as module
 
     here = module.environment()
 

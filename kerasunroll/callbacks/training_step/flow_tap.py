@@ -12,8 +12,8 @@ from kerasunroll.callbacks.training_step.replicas import gradients_received, mee
 from kerasunroll.callbacks.training_step.variables import variable_beside_tracing
 from kerasunroll.errors import InputError
 from kerasunroll.inspection import GradientsThroughTime, LayerGradients, NormsOverTime, SunkGradient, tapped
-from kerasunroll.inspection.recurrent import recurrent_layers
-from kerasunroll.inspection.sinks import gradient_sink_source
+from kerasunroll.inspection.gradients.sinks import gradient_sink_source
+from kerasunroll.inspection.model.recurrent import recurrent_layers
 from kerasunroll.models.building import build_from, is_built
 
 

@@ -15,7 +15,7 @@ from kerasunroll.callbacks.training_step.optimizers import optimizers_of
 from kerasunroll.callbacks.training_step.replicas import gradients_received, meet, summed
 from kerasunroll.callbacks.training_step.variables import variable_beside_tracing
 from kerasunroll.errors import InputError, KerasunrollWarning
-from kerasunroll.inspection.layers import weight_path
+from kerasunroll.inspection.model.layers import weight_path
 
 BUFFERED: Final = 64
 """Training steps whose norms wait in a variable until they are fetched together: a fetch costs more than a norm."""

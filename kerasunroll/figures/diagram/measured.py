@@ -8,7 +8,7 @@ import numpy as np
 from kerasunroll.errors import InputError
 from kerasunroll.figures.diagram.network import Network
 from kerasunroll.figures.flow_history import FlowHistory
-from kerasunroll.inspection.norms import Array
+from kerasunroll.inspection.gradients.norms import Array
 
 
 @dataclass(frozen=True)

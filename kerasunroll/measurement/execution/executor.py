@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kerasunroll.measurement.environment import Environment
-from kerasunroll.measurement.findings import Findings, Measured
+from kerasunroll.measurement.planning.findings import Findings, Measured
+from kerasunroll.measurement.planning.jobs import Piece, Second
+from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.progress import Tell
-from kerasunroll.measurement.records import Record
-from kerasunroll.measurement.rules import Rules
-from kerasunroll.measurement.work import Piece, Second
+from kerasunroll.measurement.records.environment import Environment
+from kerasunroll.measurement.records.record import Record
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from kerasunroll.errors import InputError
-from kerasunroll.measurement.environment import Environment, environment
 from kerasunroll.measurement.execution.executor import Order
-from kerasunroll.measurement.memory_stage import count_variants
+from kerasunroll.measurement.planning.jobs import JOBS
+from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.progress import Tally
-from kerasunroll.measurement.rules import Rules
-from kerasunroll.measurement.timing_stage import time_group
-from kerasunroll.measurement.training_stage import train_variants
-from kerasunroll.measurement.work import JOBS
+from kerasunroll.measurement.records.environment import Environment, environment
+from kerasunroll.measurement.stages.memory import count_variants
+from kerasunroll.measurement.stages.timing import time_group
+from kerasunroll.measurement.stages.training import train_variants
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from kerasunroll.measurement.node import Node
+from kerasunroll.measurement.records.node import Node
 
 
 @dataclass(frozen=True)

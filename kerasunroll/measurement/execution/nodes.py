@@ -10,8 +10,8 @@ import psutil
 import ray
 
 from kerasunroll.errors import InputError, RunError
-from kerasunroll.measurement.environment import Environment, differences, environment
-from kerasunroll.measurement.node import Node, node_kind, this_node
+from kerasunroll.measurement.records.environment import Environment, differences, environment
+from kerasunroll.measurement.records.node import Node, node_kind, this_node
 
 PROBE_SECONDS: Final = 60.0
 """How long a node may take to say what it is: the first time, a process has to be started there."""

@@ -10,17 +10,17 @@ import ray
 from ray.util.queue import Empty, Queue
 
 from kerasunroll.errors import InputError, RunError
-from kerasunroll.measurement.environment import Environment, differences
 from kerasunroll.measurement.execution.executor import Order
 from kerasunroll.measurement.execution.messages import Begun, Message, News, Result, Timed
 from kerasunroll.measurement.execution.nodes import Pool, at, here, in_words, refuse_unlike, restore_own_threads, survey
+from kerasunroll.measurement.execution.remote_job import Post, Unit, measure_unit
 from kerasunroll.measurement.execution.shipping import Parcel, named_files, put_down
-from kerasunroll.measurement.execution.unit import Post, Unit, measure_unit
-from kerasunroll.measurement.findings import is_finished
-from kerasunroll.measurement.node import Node
+from kerasunroll.measurement.planning.findings import is_finished
+from kerasunroll.measurement.planning.jobs import Piece, Work
 from kerasunroll.measurement.progress import Tally
-from kerasunroll.measurement.records import Outcome, Record
-from kerasunroll.measurement.work import Piece, Work
+from kerasunroll.measurement.records.environment import Environment, differences
+from kerasunroll.measurement.records.node import Node
+from kerasunroll.measurement.records.record import Outcome, Record
 from kerasunroll.units import format_count
 
 ATTEMPTS: Final = 3

@@ -14,17 +14,17 @@ Beside that come the runs that are written here, when everything is known:
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasunroll.measurement.findings import Measured
+from kerasunroll.measurement.planning.findings import Measured
 from kerasunroll.measurement.progress import Tally, Tell
-from kerasunroll.report.growth import find_sweeps
 from kerasunroll.report.rows import Row
+from kerasunroll.report.sweeps import find_sweeps
 from kerasunroll.report.tensorboard.curves import setting_curves, sweep_curves
 from kerasunroll.report.tensorboard.events import write_events
 from kerasunroll.report.tensorboard.hparams import experiment_summary, variant_summary, varied_values
 from kerasunroll.report.tensorboard.layout import layout_summary
 from kerasunroll.report.tensorboard.pictures import group_pictures, sweep_pictures
 from kerasunroll.report.tensorboard.verdict import verdict_summary
-from kerasunroll.report.verdict import Verdict
+from kerasunroll.report.verdict.verdict import Verdict
 
 
 def write_tensorboard(

@@ -9,14 +9,14 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from kerasunroll.callbacks.event_files.event_log import scalar_value
 from kerasunroll.figures.break_even import Total, in_sight
-from kerasunroll.measurement.findings import Measured
-from kerasunroll.measurement.stats import block_times
-from kerasunroll.report.costs import Cost
-from kerasunroll.report.growth import Sweep
-from kerasunroll.report.page_figures import times_in_all
+from kerasunroll.measurement.planning.findings import Measured
+from kerasunroll.measurement.statistics.rounds import block_times
+from kerasunroll.report.page.figures import times_in_all
 from kerasunroll.report.rows import STEP, Row
+from kerasunroll.report.sweeps import Sweep
 from kerasunroll.report.tensorboard import tags
-from kerasunroll.report.verdict import Verdict
+from kerasunroll.report.verdict.costs import Cost
+from kerasunroll.report.verdict.verdict import Verdict
 
 Summaries: TypeAlias = list[tuple[int, Summary.Value]]
 """Pairs: what TensorBoard calls the step, and what there is to show at it."""

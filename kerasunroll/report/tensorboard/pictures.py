@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from kerasunroll.callbacks.event_files.event_log import figure_png, image_value
-from kerasunroll.measurement.findings import Measured
-from kerasunroll.report.growth import Sweep
-from kerasunroll.report.page_figures import break_even_picture, cost_pictures, gradient_picture
-from kerasunroll.report.pictures import sweep_figure
+from kerasunroll.measurement.planning.findings import Measured
+from kerasunroll.report.page.figures import break_even_picture, cost_pictures, gradient_picture
+from kerasunroll.report.page.pictures import sweep_figure
 from kerasunroll.report.rows import Row
+from kerasunroll.report.sweeps import Sweep
 from kerasunroll.report.tensorboard import tags
-from kerasunroll.report.verdict import Verdict
+from kerasunroll.report.verdict.verdict import Verdict
 
 
 def group_pictures(rows: Sequence[Row], measured: Sequence[Measured], verdict: Verdict) -> list[Summary.Value]:

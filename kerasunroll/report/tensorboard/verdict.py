@@ -7,13 +7,13 @@ from html import escape
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from kerasunroll.callbacks.event_files.event_log import text_value
-from kerasunroll.report.page import describe
-from kerasunroll.report.page_tables import PageTable, page_tables
+from kerasunroll.report.page.page import describe
+from kerasunroll.report.page.tables import PageTable, page_tables
 from kerasunroll.report.rows import Row
-from kerasunroll.report.table import comparison_tables
+from kerasunroll.report.tables.comparison import comparison_tables
 from kerasunroll.report.tensorboard import tags
-from kerasunroll.report.verdict import Verdict
-from kerasunroll.report.verdict_text import verdict_sentences
+from kerasunroll.report.verdict.text import verdict_sentences
+from kerasunroll.report.verdict.verdict import Verdict
 
 
 def verdict_summary(rows: Sequence[Row], verdict: Verdict) -> Summary.Value:

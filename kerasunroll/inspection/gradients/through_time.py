@@ -1,0 +1,104 @@
+"""Norms of the gradient on its way back through time, in every recurrent layer of a model."""
+
+from typing import Any
+
+import numpy as np
+
+from kerasunroll.inspection.gradients.backward_pass import BackwardPass, StateGradients
+from kerasunroll.inspection.gradients.norms import GradientsThroughTime, LayerGradients, reduce_over_batch
+from kerasunroll.inspection.gradients.reductions import norms_per_sample, total_norm
+
+
+def gradients_through_time(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    training: bool = False,
+    per_sample: bool = False,
+    weights: bool = True,
+    jit_compile: bool = False,
+) -> GradientsThroughTime:
+    """Measure the gradient on its way back through time, in every recurrent layer of a model.
+
+    For every recurrent layer and every time step t: the Euclidean norms of the total derivatives dL/dh_t (for an LSTM
+    also dL/dc_t) and of dL/dx_t, and the norm of the t-th term in the gradient of each weight. L is the loss that the
+    optimiser sees, `model.compute_loss`: a mean over the batch, so that a sample's gradient carries a factor 1/B;
+    without loss scaling. (Where the optimiser scales the loss, as in float16, the backward pass runs scaled and the
+    result is divided by the scale.)
+
+    Each layer runs through time as its own setting says. Norms are computed in float64, since the square of a
+    vanishing float32 gradient is 0 long before the gradient is. The model is left as it was.
+
+    To do this again and again, as in a callback, make one `GradientProbe` and call it: it traces only once.
+
+    Args:
+        model: A compiled `keras.Model`. One that is not built yet is built from the batch.
+        x: The batch's inputs, (B, T, F) or as the model takes them.
+        y: The batch's targets. Defaults to `None`.
+        sample_weight: The samples' weights. Defaults to `None`.
+        training: Boolean. Whether layers behave as in training: dropout, batch statistics. Defaults to `False`, so
+            that two settings, or two training steps, differ by nothing but the model.
+        per_sample: Boolean. Whether the norms of each sample are kept. Defaults to `False`.
+        weights: Boolean. Whether the terms of the weights' gradients are computed, which costs about one more pass
+            through time. Defaults to `True`.
+        jit_compile: Boolean. Whether to compile with XLA. Defaults to `False`.
+
+    Returns:
+        A `GradientsThroughTime`.
+
+    Raises:
+        InputError: If the model is not compiled, has no recurrent layer or one that cannot be observed, if
+            the loss depends on no recurrent layer, or if the batch does not fit the model.
+
+    Example:
+    >>> result = gradients_through_time(model, x, y)
+    >>> result["lstm_1"].h.mean.shape
+    (64,)
+    """
+    probe = GradientProbe(model, training=training, weights=weights, jit_compile=jit_compile)
+    return probe(x, y, sample_weight, per_sample=per_sample)
+
+
+class GradientProbe:
+    """`gradients_through_time` for many batches: traced once for each shape of a batch.
+
+    Make a new one when the model has been compiled anew, or its layers' settings or `trainable` have changed.
+
+    Args:
+        model: A compiled `keras.Model`. One that is not built yet is built from the batch.
+        training: Boolean. Whether layers behave as in training. Defaults to `False`.
+        weights: Boolean. Whether the terms of the weights' gradients are computed. Defaults to `True`.
+        jit_compile: Boolean. Whether to compile with XLA. Defaults to `False`.
+    """
+
+    def __init__(self, model: Any, *, training: bool = False, weights: bool = True, jit_compile: bool = False) -> None:
+        self._backward_pass = BackwardPass(model, training, weights, jit_compile, norms_per_sample, total_norm)
+
+    def __call__(
+        self, x: Any, y: Any = None, sample_weight: Any = None, *, per_sample: bool = False
+    ) -> GradientsThroughTime:
+        """Return the `GradientsThroughTime` of a batch; arguments as in `gradients_through_time`."""
+        loss, layers, without_gradient = self._backward_pass(x, y, sample_weight)
+        return GradientsThroughTime(
+            loss=loss,
+            layers=tuple(_reduce(layer, per_sample) for layer in layers),
+            without_gradient=without_gradient,
+        )
+
+
+def _reduce(layer: StateGradients, per_sample: bool) -> LayerGradients:
+    points = {
+        name: reduce_over_batch(norms, layer.unmasked, per_sample=per_sample) for name, norms in layer.points.items()
+    }
+    some_unmasked = layer.unmasked.any(axis=0)
+    return LayerGradients(
+        layer=layer.layer,
+        go_backwards=layer.go_backwards,
+        masked=1.0 - layer.unmasked.mean(axis=0),
+        x=points.pop("x"),
+        output=points.pop("output", None),
+        states=dict(sorted(points.items(), key=lambda item: item[0] == "c")),
+        weights={path: np.where(some_unmasked, norms, np.nan) for path, norms in layer.weights.items()},
+    )

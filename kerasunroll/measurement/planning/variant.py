@@ -1,0 +1,96 @@
+"""A variant to be measured: a training run in one setting, where that is done, and where its results go."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from kerasunroll.measurement.records.node import Node, this_node
+from kerasunroll.training.config import TrainingConfig
+
+LOOP: Final = "loop"
+"""The setting that the others of a group are compared with; where it is missing, the first one."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a variant is measured that was sent to a node.
+
+    Args:
+        node: `Node`.
+        config: `TrainingConfig`. The variant's, but with the paths at which the node has the files that it names.
+    """
+
+    node: Node
+    config: TrainingConfig
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One training run in one setting.
+
+    Args:
+        config: `TrainingConfig`.
+        folder: Path. The folder of TensorBoard's runs, the model and the logs of this variant.
+        node_kind: String or `None`. The kind of node that it is measured on, where the kinds are compared.
+        site: `Site`, or `None` on the machine where it was planned.
+    """
+
+    config: TrainingConfig
+    folder: Path
+    node_kind: str | None = None
+    site: Site | None = None
+
+    @property
+    def group(self) -> str:
+        """What is compared with each other has the same group: `group_name`."""
+        return group_name(self.config, self.node_kind)
+
+    @property
+    def job(self) -> dict[str, Any]:
+        """The `TrainingConfig` for a worker on this machine, as JSON values."""
+        return (self.site.config if self.site else self.config).model_dump(mode="json")
+
+    @property
+    def node(self) -> Node:
+        """Where it is measured."""
+        return self.site.node if self.site else this_node()
+
+    @property
+    def setting(self) -> str:
+        """The short name of the setting."""
+        return self.config.setting
+
+    def __str__(self) -> str:
+        return f"{self.config.stack.cell} {self.setting}"
+
+    def question(self, measurement: str) -> dict[str, Any]:
+        """Return a record's configuration: everything but the setting, which is the record's variant."""
+        configuration = self.config.model_dump(mode="json")
+        del configuration["stack"]["unroll"]
+        if "path" in configuration["stack"]:  # of a saved model; its checksum says which it is, on any machine
+            configuration["stack"]["path"] = Path(configuration["stack"]["path"]).name
+        if configuration["distribute"] is None:
+            del configuration["distribute"]  # as in records from before there was a choice
+        kind = {"node_kind": self.node_kind} if self.node_kind else {}
+        return {"measurement": measurement, **kind, **configuration}
+
+
+def group_name(config: TrainingConfig, node_kind: str | None = None) -> str:
+    """Return the name of everything about a training run that a grid can vary but the setting.
+
+    It is the stack's name, then the batch size and XLA where they are not the usual ones, then the kind of node.
+
+    Args:
+        config: `TrainingConfig`.
+        node_kind: String, or `None` where kinds of nodes are not compared.
+
+    Returns:
+        A string such as `"lstm-L2-U64-T100"`, `"gru-L1-U128-T400-mixed_bfloat16-B64-xla"` or `"lstm-L2-U64-T64-D2"`.
+    """
+    usual_batch_size = TrainingConfig.model_fields["batch_size"].default
+    words = [config.stack.name]
+    words += [f"B{config.batch_size}"] if config.batch_size != usual_batch_size else []
+    words += ["xla"] if config.jit_compile else []
+    words += [f"D{config.distribute}"] if config.distribute else []
+    words += ["on", node_kind] if node_kind else []
+    return "-".join(words)

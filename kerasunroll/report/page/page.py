@@ -1,0 +1,211 @@
+"""A comparison as a page: HTML that needs nothing but itself, or Markdown. No TensorFlow."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from kerasunroll import __version__
+from kerasunroll.data.names import SourceName
+from kerasunroll.measurement.records.files import write_whole
+from kerasunroll.report.page.figures import (
+    Picture,
+    break_even_picture,
+    cost_pictures,
+    gradient_picture,
+    growth_pictures,
+)
+from kerasunroll.report.page.tables import PageTable, page_tables
+from kerasunroll.report.rows import Row
+from kerasunroll.report.run import Run
+from kerasunroll.report.sweeps import find_sweeps
+from kerasunroll.report.tables.comparison import comparison_tables
+from kerasunroll.report.tables.growth import growth_tables
+from kerasunroll.report.verdict.text import verdict_sentences
+from kerasunroll.report.verdict.verdict import Verdict
+from kerasunroll.training.config import TrainingConfig
+from kerasunroll.units import format_bytes, format_count, shown_path
+
+HTML: Final = "report.html.j2"
+MARKDOWN: Final = "report.md.j2"
+_HOW_TO_READ: Final = "Both axes are logarithmic: the slope is the exponent. Lower is better, and flatter grows less."
+_CELLS: Final = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "SimpleRNN"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: one group, or one sweep.
+
+    Args:
+        name: String.
+        about: String. What it is, in words.
+        sentences: Tuple of strings: the verdict; empty for a sweep.
+        pictures: Tuple of `Picture`.
+        tables: Tuple of `PageTable`.
+        notes: Tuple of strings, below the tables.
+        problems: Tuple of strings: what ended otherwise than done, and why.
+        files: Tuple of paths of pictures that lie in the folder already.
+    """
+
+    name: str
+    about: str
+    sentences: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+    tables: tuple[PageTable, ...]
+    notes: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+
+
+def write_html(run: Run, verdicts: Sequence[Verdict], path: Path) -> None:
+    """Write the page as one HTML file that opens from the disk, without a network.
+
+    Args:
+        run: `Run`.
+        verdicts: One `Verdict` for each of its groups.
+        path: Path of the file.
+
+    Raises:
+        InputError: If the folder cannot be written to.
+        RunError: If writing failed. No half-written file is left behind.
+    """
+    write_whole(path, _render(HTML, run, _sections(run, verdicts), _sweeps(run, draw=True), path))
+
+
+def write_markdown(run: Run, verdicts: Sequence[Verdict], path: Path) -> None:
+    """Write the page as Markdown; its pictures are those that lie in the folder of the run.
+
+    Args:
+        run: `Run`.
+        verdicts: One `Verdict` for each of its groups.
+        path: Path of the file.
+
+    Raises:
+        InputError: If the folder cannot be written to.
+        RunError: If writing failed. No half-written file is left behind.
+    """
+    write_whole(path, _render(MARKDOWN, run, _sections(run, verdicts, draw=False), _sweeps(run, draw=False), path))
+
+
+def _render(template: str, run: Run, groups: list[Section], sweeps: list[Section], path: Path) -> str:
+    templates = Environment(
+        loader=PackageLoader("kerasunroll.report.page"),
+        autoescape=template == HTML,  # noqa: S701 - Markdown has an escaping of its own
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters |= {"md": escape_markdown, "href": lambda file: quote(os.path.relpath(file, path.parent))}
+    records = [record for each in run.measured for record in each.records]
+    context: dict[str, Any] = {
+        "title": run.folder.name,
+        "folder": shown_path(run.folder),
+        "groups": groups,
+        "sweeps": sweeps,
+        "machine": _machine(run),
+        "others": run.other_environments,
+        "sources": list(dict.fromkeys(facts.description for facts in run.plan.sources.values())),
+        "damaged": run.damaged,
+        "newest": max(record.created for record in records),
+        "version": __version__,
+        "svg": lambda picture: Markup(picture.svg),  # noqa: S704 - texts in it were escaped when it was drawn
+    }
+    return templates.get_template(template).render(context)
+
+
+def escape_markdown(text: str) -> str:
+    r"""Return Markdown that shows a text as it is, in a paragraph or in a cell of a table.
+
+    Example:
+    >>> escape_markdown("<script> a|b simple_rnn")
+    '\\\\<script\\\\> a\\\\|b simple\\\\_rnn'
+    """
+    return re.sub(r"([\\`*_\[\]<>|#&~$])", r"\\\1", text).replace("\n", "<br>")
+
+
+def _sections(run: Run, verdicts: Sequence[Verdict], *, draw: bool = True) -> list[Section]:
+    by_group = {verdict.group: verdict for verdict in verdicts}
+    sections = []
+    for number, (group, rows) in enumerate(run.groups.items()):
+        verdict = by_group[group]
+        measured = [each for each in run.measured if each.variant.group == group]
+        pictures = _pictures(rows, verdict, measured, number) if draw else []
+        tables, notes = page_tables(comparison_tables(rows))
+        picture = run.folder / group / "gradients_through_time.png"
+        sections.append(
+            Section(
+                name=group,
+                about=describe(rows[0].config),
+                sentences=tuple(verdict_sentences(verdict)),
+                pictures=tuple(pictures),
+                tables=tuple(tables),
+                notes=tuple(notes),
+                problems=tuple(f"{row.setting}: {problem}" for row in rows for problem in row.problems),
+                files=(picture,) if picture.is_file() else (),
+            )
+        )
+    return sections
+
+
+def _pictures(rows: Sequence[Row], verdict: Verdict, measured: Sequence[Any], number: int) -> list[Picture]:
+    last = (break_even_picture(verdict, number), gradient_picture(measured, number))
+    return [*cost_pictures(rows, verdict, number), *(picture for picture in last if picture)]
+
+
+def _sweeps(run: Run, *, draw: bool) -> list[Section]:
+    sections = []
+    for number, sweep in enumerate(find_sweeps(run.rows)):
+        tables, notes = page_tables(growth_tables([sweep]))
+        picture = run.folder / f"{sweep.name}-over-T.png"
+        sections.append(
+            Section(
+                name=sweep.name,
+                about=f"T = {', '.join(map(str, sweep.timesteps))}. {_HOW_TO_READ}",
+                sentences=(),
+                pictures=tuple(growth_pictures(sweep, number)) if draw else (),
+                tables=tuple(tables),
+                notes=tuple(notes),
+                files=(picture,) if picture.is_file() else (),
+            )
+        )
+    return sections
+
+
+def describe(config: TrainingConfig) -> str:
+    """Return a configuration in words.
+
+    Example:
+    >>> describe(config)  # doctest: +SKIP
+    'LSTM, 2 layers of 64, 64 units, 64 time steps, batches of 32; adam, 8 epochs of digits'
+    """
+    stack = config.stack
+    layers = f"{len(stack.units)} layers" if len(stack.units) > 1 else "1 layer"
+    size = f"{layers} of {', '.join(map(str, stack.units))} units"
+    words = [f"{'bidirectional ' if stack.bidirectional else ''}{_CELLS.get(stack.cell, stack.cell)}", size]
+    words += [f"{format_count(stack.timesteps)} time steps"] if stack.timesteps else []
+    words += [f"batches of {config.batch_size}", *([stack.dtype] if stack.dtype else [])]
+    words += ["compiled with XLA"] if config.jit_compile else []
+    epochs = f"{config.epochs} epoch{'' if config.epochs == 1 else 's'}"
+    optimizer = config.optimizer or "its own optimizer"
+    return f"{', '.join(words)}; {optimizer}, {epochs} of {SourceName.parse(config.source).short}"
+
+
+def _machine(run: Run) -> list[tuple[str, str]]:
+    facts = run.environment
+    lines = [
+        ("CPU", f"{facts.cpu}, {facts.usable_cores:g} of {facts.logical_cores} cores usable"),
+        ("memory", format_bytes(facts.memory_bytes)),
+        ("GPU", ", ".join(facts.gpus) or "none"),
+        ("system", f"{facts.system}, {facts.machine}"),
+        ("software", ", ".join(f"{name} {version}" for name, version in facts.versions.items())),
+    ]
+    if facts.flags:
+        lines.append(("environment variables", ", ".join(f"{name}={value}" for name, value in facts.flags.items())))
+    return lines

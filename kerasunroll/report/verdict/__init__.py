@@ -1,0 +1,1 @@
+"""Which setting to take: costs with their intervals, the verdict that follows, and its words."""

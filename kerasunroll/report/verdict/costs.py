@@ -1,0 +1,240 @@
+"""What a setting costs once and with every training step, and after how many of them the one has paid for the other.
+
+With two settings a and b, the time over N training steps is `ready + N × step`, where *ready* is the time until the
+first training step (build, trace and compile). a takes less than b from the break-even on:
+
+    N = (ready_a - ready_b) / (step_b × (1 - ratio)),    ratio = step_a / step_b
+
+Its interval is that of the ratio, which the interleaved rounds gave, and that of the difference in the numerator.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from kerasunroll.measurement.statistics.rounds import Comparison
+from kerasunroll.report.rows import FORWARD, PREDICT, STEP, Row
+
+READY_SPREAD: Final = 0.2
+"""Standard deviation of the time until the first training step between fresh processes of one program, as a share.
+
+It is measured once for each setting, so that its interval cannot come from the run itself. Seen with TensorFlow 2.21 on
+2 cores that others used as well: an LSTM in 5 runs, 0.3 as loop and 0.05 as full.
+"""
+
+_TWO_SIDED_95: Final = 1.96
+_WIDEST: Final = 100.0  # in logarithms: beyond, there is no limit
+_LEAST_BYTES: Final = 10_000_000
+_LEAST_SHARE: Final = 0.1
+
+Timed = Literal["step_seconds", "forward_seconds", "predict_seconds"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value, and the ends of its 95 % interval.
+
+    Args:
+        value: Float.
+        low: Float.
+        high: Float.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def scaled(self, factor: float) -> "Interval":
+        """Return the interval times a positive factor."""
+        return Interval(self.value * factor, self.low * factor, self.high * factor)
+
+
+_BASELINE: Final = Interval(1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one setting costs.
+
+    Args:
+        setting: String.
+        ready_seconds: Float or `None`. Build, trace and compile: the time until the first training step.
+        step_seconds: Float or `None`. A training step, or in inference a batch: the baseline's, times the ratio.
+        ratio: `Interval` or `None`. That time over the baseline's; 1 for the baseline, `None` where they were not
+            timed in turns.
+        process_growth_bytes: Float or `None`. What the process took beyond its start.
+        process_peak_bytes: Float or `None`. What the process took in all.
+        tensor_peak_bytes: Float or `None`. What its tensors took in all: on a GPU, that is another memory.
+        at_most: Boolean. Whether `ready_seconds` is more than what is asked for: in inference, where only the training
+            step's trace and compile were timed.
+    """
+
+    setting: str
+    ready_seconds: float | None
+    step_seconds: float | None
+    ratio: Interval | None
+    process_growth_bytes: float | None
+    process_peak_bytes: float | None
+    tensor_peak_bytes: float | None
+    at_most: bool = False
+
+
+def costs(rows: Sequence[Row], *, inference: bool = False) -> tuple[Cost, ...]:
+    """Return what each setting of a group costs, in the order of the rows.
+
+    Args:
+        rows: The rows of one group.
+        inference: Boolean. Whether forward passes are counted instead of training steps. Defaults to `False`.
+    """
+    figure = timed_figure(rows, inference=inference)
+    names = {row.baseline for row in rows if row.baseline} or {rows[0].setting}
+    baseline = next((row for row in rows if row.setting in names and row.baseline is None), None)
+    return tuple(_cost(row, baseline, figure, inference=inference) for row in rows)
+
+
+def timed_figure(rows: Sequence[Row], *, inference: bool = False) -> Timed:
+    """Return which figure is compared: training steps; in inference forward passes, or else `predict`."""
+    if not inference:
+        return STEP
+    return FORWARD if any(FORWARD in row.figures for row in rows) else PREDICT
+
+
+def ready_seconds(row: Row) -> float | None:
+    """Return the time until the first training step in seconds; `None` if a part of it was not measured."""
+    parts = [row.figures.get(f"{part}_seconds") for part in ("build", "trace", "compile")]
+    return None if None in parts else sum(part for part in parts if part is not None)
+
+
+def time_ratio(a: Cost, b: Cost) -> Interval | None:
+    """Return the time of a over that of b; `None` if one of them was not timed in turns with the baseline.
+
+    Between two that were both compared with the baseline, the intervals add up as if they were independent. They are
+    not: both hold the baseline's scatter, which cancels. So the interval is rather too wide.
+    """
+    if a.ratio is None or b.ratio is None:
+        return None
+    value = a.ratio.value / b.ratio.value
+    if a is b:
+        return Interval(value, value, value)
+    width = math.hypot(_half_width(a.ratio), _half_width(b.ratio))
+    if width > _WIDEST:
+        return Interval(value, 0.0, math.inf)
+    return Interval(value, value * math.exp(-width), value * math.exp(width))
+
+
+def extra_ready(a: Cost, b: Cost) -> Interval | None:
+    """Return how much longer a takes than b until the first training step, in seconds; `None` if not measured."""
+    if a.ready_seconds is None or b.ready_seconds is None:
+        return None
+    extra = a.ready_seconds - b.ready_seconds
+    margin = _TWO_SIDED_95 * READY_SPREAD * math.hypot(a.ready_seconds, b.ready_seconds)
+    low, high = extra - margin, extra + margin
+    if a.at_most or b.at_most:  # somewhere between nothing and this
+        low, high = min(0.0, low), max(0.0, high)
+    return Interval(extra, low, high)
+
+
+def extra_step(a: Cost, b: Cost) -> Interval | None:
+    """Return how much longer a takes than b for each training step, in seconds; `None` if they cannot be compared."""
+    ratio = time_ratio(a, b)
+    if ratio is None or not a.step_seconds or not b.step_seconds:
+        return None
+    if a.ratio == _BASELINE != b.ratio:  # the intervals are those of the others' times, the baseline's being what it is
+        other = extra_step(b, a)
+        return Interval(-other.value, -other.high, -other.low) if other else None
+    return Interval(*(b.step_seconds * (end - 1) for end in (ratio.value, ratio.low, ratio.high)))
+
+
+def break_even(a: Cost, b: Cost) -> Interval | None:
+    """Return after how many training steps a has taken less time than b.
+
+    Args:
+        a: `Cost` of the setting that takes longer until the first training step.
+        b: `Cost` of the other.
+
+    Returns:
+        `Interval` in training steps, 0 where a is ahead from the start; `None` for never, as a is not faster, or not by
+        more than can be measured, or was not measured.
+
+    Example:
+    >>> break_even(full, loop)  # doctest: +SKIP
+    Interval(value=411.3, low=380.2, high=447.9)
+    """
+    each, extra = extra_step(a, b), extra_ready(a, b)
+    if each is None or extra is None or each.high >= 0:
+        return None
+    return Interval(
+        max(0.0, extra.value) / -each.value,
+        max(0.0, extra.low) / -each.low,
+        max(0.0, extra.high) / -each.high,
+    )
+
+
+def takes_less(a: Cost, b: Cost, training_steps: int | None) -> bool:
+    """Tell whether a takes less time than b over so many training steps, by the whole of the interval.
+
+    Args:
+        a: `Cost`.
+        b: `Cost`.
+        training_steps: Integer; `None` for so many that the time until the first one does not count.
+    """
+    each, extra = extra_step(a, b), extra_ready(a, b)
+    if each is None:
+        return False
+    if training_steps is None or extra is None:
+        return each.high < 0
+    return extra.high + training_steps * each.high < 0
+
+
+def total_seconds(cost: Cost, training_steps: int) -> float | None:
+    """Return the time over so many training steps, with what comes before the first; `None` if not measured."""
+    if cost.ready_seconds is None or cost.step_seconds is None:
+        return None
+    return cost.ready_seconds + training_steps * cost.step_seconds
+
+
+def extra_bytes(a: Cost, b: Cost) -> float | None:
+    """Return how much more memory a takes than b: of the process, or where it is not known of the tensors.
+
+    Returns:
+        Bytes; 0 if the difference is below 10 MB or a tenth of what b takes, which processes differ by anyway; `None`
+        if it was not measured.
+    """
+    for ours, theirs in (
+        (a.process_growth_bytes, b.process_growth_bytes),
+        (a.tensor_peak_bytes, b.tensor_peak_bytes),
+    ):
+        if ours is not None and theirs is not None:
+            extra = ours - theirs
+            return extra if abs(extra) > max(_LEAST_BYTES, _LEAST_SHARE * theirs) else 0.0
+    return None
+
+
+def _cost(row: Row, baseline: Row | None, figure: Timed, *, inference: bool) -> Cost:
+    ratio = _BASELINE if row is baseline else _interval(row.comparisons.get(figure))
+    if figure not in row.figures:
+        ratio = None
+    theirs = baseline.figures.get(figure) if baseline else None
+    return Cost(
+        setting=row.setting,
+        ready_seconds=ready_seconds(row),
+        # Not its own: the baseline's and its own were taken while the machine changed its speed.
+        step_seconds=theirs * ratio.value if ratio and theirs is not None else row.figures.get(figure),
+        ratio=ratio,
+        process_growth_bytes=row.figures.get("process_growth_bytes"),
+        process_peak_bytes=row.figures.get("process_peak_bytes"),
+        tensor_peak_bytes=row.figures.get("tensor_inference_peak_bytes" if inference else "tensor_peak_bytes"),
+        at_most=inference,
+    )
+
+
+def _interval(comparison: Comparison | None) -> Interval | None:
+    return Interval(comparison.ratio, comparison.low, comparison.high) if comparison else None
+
+
+def _half_width(ratio: Interval) -> float:
+    """Return the half-width in logarithms."""
+    if ratio.low <= 0 or not math.isfinite(ratio.high):
+        return math.inf
+    return math.log(ratio.high / ratio.low) / 2

@@ -1,0 +1,247 @@
+"""A verdict in words."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import humanize
+
+from kerasunroll.report.verdict.costs import (
+    Cost,
+    Interval,
+    break_even,
+    extra_bytes,
+    extra_ready,
+    takes_less,
+    time_ratio,
+)
+from kerasunroll.report.verdict.verdict import Verdict, called
+from kerasunroll.units import format_count, format_seconds
+
+NARROW: Final = math.log(1.1)
+"""Up to this half-width, in logarithms, "no difference" means that there is none to speak of."""
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """Return a verdict as a paragraph, such as `"Take k8. It trains 1.6× faster than the loop (1.5 to 1.7) …"`."""
+    return " ".join(verdict_sentences(verdict))
+
+
+def verdict_sentences(verdict: Verdict) -> list[str]:
+    """Return a verdict as sentences: which setting to take, then why, then what stays open."""
+    return [*_take(verdict), *_same(verdict), *_out(verdict), *_open(verdict), *_care(verdict)]
+
+
+def _take(verdict: Verdict) -> Iterator[str]:
+    baseline = verdict.cost(verdict.baseline)
+    if len(verdict.costs) == 1 and baseline.step_seconds is not None and not (verdict.out or verdict.unfinished):
+        yield f"Only {called(baseline.setting)} was measured: there is nothing to compare it with."
+        yield f"It {_join([_pace(baseline, verdict), *_compile(baseline)])}."
+        return
+    if verdict.take is None:
+        yet = " yet" if verdict.unfinished else ""
+        yield f"No setting can be recommended{yet}."
+        return
+    taken = verdict.cost(verdict.take)
+    others = [each for each in verdict.candidates if each is not taken]
+    if not others:
+        yield f"Take {called(taken.setting)}: it is the only setting left."
+        yield f"It {_join([_pace(taken, verdict), *_compile(taken)])}."
+        return
+    faster = _is_faster(taken, baseline)
+    clauses = [_clause(each, taken, verdict) for each in others if not (faster and each is baseline)]
+    about = f"It {_join([_pace(taken, verdict), *_costs_of(taken, baseline)])};"
+    if verdict.tie:
+        wide = any("may be" in clause for clause in clauses)
+        about = "It cannot be told which is faster:" if wide else "It is a tie:"
+    yield f"Take {called(taken.setting)}."
+    yield f"{about} {'; '.join(clauses)}".rstrip("; ") + "."
+    if faster:
+        yield from _paid(taken, baseline, verdict)
+
+
+def _clause(cost: Cost, taken: Cost, verdict: Verdict) -> str:
+    """Say of a setting that is not taken what it costs beside the one that is."""
+    ratio, extra, memory = time_ratio(cost, taken), extra_ready(cost, taken), extra_bytes(cost, taken)
+    parts = [_comparison(ratio, verdict)] if ratio else []
+    longer = extra if extra and not cost.at_most else None
+    if longer and longer.low > 0:
+        parts.append(f"compiles {_seconds(longer.value)} longer")
+    elif longer and longer.high < 0:
+        parts.append(f"compiles {_seconds(-longer.value)} sooner")
+    if memory:
+        parts.append(f"{'adds' if memory > 0 else 'saves'} {_bytes(abs(memory))}")
+    if len(parts) == 1 and verdict.tie:
+        parts.append("otherwise costs the same")
+    return f"{called(cost.setting)} {_join(parts)}{_too_late(cost, taken, verdict)}"
+
+
+def _comparison(ratio: Interval, verdict: Verdict, than: str = "") -> str:
+    verb = "predicts" if verdict.constraints.inference else "trains"
+    if ratio.high < 1:
+        return f"{verb} {_times(_inverse(ratio), 'faster', than)}"
+    if ratio.low > 1:
+        return f"{verb} {_times(ratio, 'slower', than)}"
+    if ratio.high <= math.exp(2 * NARROW) * ratio.low:
+        return f"is no faster{than}"
+    faster, slower = _inverse(ratio).high, ratio.high
+    if not (math.isfinite(faster) and math.isfinite(slower)):
+        return f"may be faster or slower{than} (too few rounds to tell)"
+    return f"may be up to {faster:.2g}× faster or {slower:.2g}× slower{than}"
+
+
+def _too_late(cost: Cost, taken: Cost, verdict: Verdict) -> str:
+    """Say of a setting that is faster why it is not taken all the same."""
+    steps, even = verdict.constraints.training_steps, break_even(cost, taken)
+    if even is None or steps is None or takes_less(cost, taken, steps):
+        return ""
+    unit = _unit(verdict)
+    if even.low > steps:
+        return (
+            f": it pays for itself only after {_count(even.value)} {unit} ({_range(even, cost)}), not {_count(steps)}"
+        )
+    return f": whether it pays for itself within {_count(steps)} {unit} cannot be told (it takes {_range(even, cost)})"
+
+
+def _paid(taken: Cost, baseline: Cost, verdict: Verdict) -> Iterator[str]:
+    """Say when a longer compile has paid for itself."""
+    even, steps = break_even(taken, baseline), verdict.constraints.training_steps
+    if even is None or even.high == 0 or (even.low == 0 and not taken.at_most) or baseline.setting in verdict.out:
+        return
+    unit = f"of {_count(steps)} {_unit(verdict)}" if steps is not None else _unit(verdict)
+    if taken.at_most:
+        yield f"A longer compile has paid for itself after {_range(even, taken)} {unit}."
+    else:
+        yield f"Its longer compile has paid for itself after {_count(even.value)} {unit} ({_range(even, taken)})."
+
+
+def _range(even: Interval, cost: Cost) -> str:
+    return f"at most {_count(even.high)}" if cost.at_most else f"{_count(even.low)} to {_count(even.high)}"
+
+
+def _pace(cost: Cost, verdict: Verdict) -> str:
+    """Say how fast a setting is: by itself, or beside the baseline."""
+    baseline = verdict.cost(verdict.baseline)
+    ratio = time_ratio(cost, baseline)
+    if ratio is not None and cost is not baseline:
+        return _comparison(ratio, verdict, than=f" than {called(baseline.setting)}")
+    if cost.step_seconds is None:
+        return "was not timed"
+    return (
+        f"takes {format_seconds(cost.step_seconds)} {'a batch' if verdict.constraints.inference else 'a training step'}"
+    )
+
+
+def _costs_of(taken: Cost, baseline: Cost) -> list[str]:
+    """Return how soon the setting compiles, and what it adds to the baseline's."""
+    parts = _compile(taken)
+    extra, memory = extra_ready(taken, baseline), extra_bytes(taken, baseline)
+    if parts and extra and taken is not baseline and extra.low > 0:
+        parts = [f"{parts[0]} ({_seconds(extra.value)} longer)"]
+    if memory:
+        parts.append(f"{'adds' if memory > 0 else 'saves'} {_bytes(abs(memory))}")
+    return parts
+
+
+def _compile(cost: Cost) -> list[str]:
+    # In inference nobody has timed it: what is known is the training step's.
+    return [] if cost.ready_seconds is None or cost.at_most else [f"compiles in {_seconds(cost.ready_seconds)}"]
+
+
+def _same(verdict: Verdict) -> Iterator[str]:
+    """Say how far the settings that are in question compute the same."""
+    differences = {name: value for name, value in verdict.differences.items() if name not in verdict.out}
+    if not differences or verdict.tolerance is None:
+        return
+    if len(differences) + 1 == len(verdict.costs):
+        who = "Both settings" if len(differences) == 1 else "All settings"
+    else:
+        who = _capital(_join([called(verdict.baseline), *differences]))
+    largest = max(differences.values())
+    how = ", to the last bit" if largest == 0 else f" (largest difference {_scientific(largest)})"
+    yield f"{who} compute the same{how}."
+
+
+def _out(verdict: Verdict) -> Iterator[str]:
+    for setting, why in verdict.out.items():
+        yield f"{_capital(called(setting))} is out: {why}."
+
+
+def _open(verdict: Verdict) -> Iterator[str]:
+    for setting, what in verdict.unfinished.items():
+        yield f"{_capital(called(setting))} {what}."
+    if verdict.undecided:
+        yield f"Not decided: {'; '.join(verdict.undecided)}."
+
+
+def _care(verdict: Verdict) -> Iterator[str]:
+    if verdict.cares:
+        seen = [
+            f"{reason.partition(' (')[0]} ({', '.join(settings)})" for reason, (settings, _) in verdict.cares.items()
+        ]
+        advice = dict.fromkeys(each for _, text in verdict.cares.values() for each in text.rstrip(".").split(". "))
+        yield f"Take the times with care: {'; '.join(seen)}. {'. '.join(advice)}."
+
+
+def _is_faster(a: Cost, b: Cost) -> bool:
+    ratio = time_ratio(a, b)
+    return a is not b and ratio is not None and ratio.high < 1
+
+
+def _times(factor: Interval, word: str, than: str) -> str:
+    return f"{_factor(factor)} {word}{than} ({_ends(factor)})"
+
+
+def _factor(factor: Interval) -> str:
+    return f"{factor.value:.{_digits(factor)}f}×"
+
+
+def _ends(factor: Interval) -> str:
+    return f"{factor.low:.{_digits(factor)}f} to {factor.high:.{_digits(factor)}f}"
+
+
+def _digits(factor: Interval) -> int:
+    """One digit where it shows that the interval excludes 1, and has two ends."""
+    return 1 if factor.low >= 1.05 and factor.high - factor.low >= 0.1 else 2
+
+
+def _inverse(ratio: Interval) -> Interval:
+    return Interval(1 / ratio.value, 1 / ratio.high, 1 / ratio.low if ratio.low > 0 else math.inf)
+
+
+def _unit(verdict: Verdict) -> str:
+    return "batches" if verdict.constraints.inference else "training steps"
+
+
+def _count(number: float) -> str:
+    """Return e.g. `"1,500"`: from 100 on to two digits, but whole numbers that were given as they are."""
+    if isinstance(number, int):
+        return format_count(number)
+    digits = max(0, math.floor(math.log10(number)) - 1) if number >= 1 else 0
+    return format_count(round(number, -digits))
+
+
+def _seconds(seconds: float) -> str:
+    return format_seconds(seconds) if seconds >= 99.5 else str(humanize.metric(seconds, "s", precision=2))
+
+
+def _bytes(size: float) -> str:
+    number, unit = str(humanize.naturalsize(size, format="%.1f")).split()
+    return f"{float(number):.{0 if float(number) >= 9.95 else 1}f} {unit}"
+
+
+def _scientific(value: float) -> str:
+    """Return e.g. `"3e-7"`."""
+    if not math.isfinite(value):
+        return str(value)
+    digits, _, exponent = f"{value:.0e}".partition("e")
+    return f"{digits}e{int(exponent)}"
+
+
+def _join(parts: Sequence[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _capital(text: str) -> str:
+    return f"T{text[1:]}" if text.startswith("the ") else text
