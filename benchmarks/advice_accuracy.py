@@ -38,7 +38,7 @@ from kerasunroll.cli.quantities import parse_seconds
 from kerasunroll.measurement.planning.findings import Findings, Measured, is_finished
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.planning.variant import Variant
-from kerasunroll.measurement.progress import Tally, Tell
+from kerasunroll.measurement.progress import OnProgress, ProgressCounter
 from kerasunroll.measurement.records import store
 from kerasunroll.measurement.records.record import Record
 from kerasunroll.measurement.stages.memory import count_variants
@@ -98,7 +98,7 @@ def variants(group: Group, folder: Path) -> list[Variant]:
     return [Variant(each.config, folder / each.group / each.setting) for each in plain]
 
 
-def measure(folder: Path, deadline: float, tell: Tell) -> list[tuple[Group, list[Measured]]]:
+def measure(folder: Path, deadline: float, on_progress: OnProgress) -> list[tuple[Group, list[Measured]]]:
     """Measure what is missing while there is time; return the groups that are complete."""
     records = folder / "records"
     findings = Findings(store.load(records).records)
@@ -108,17 +108,17 @@ def measure(folder: Path, deadline: float, tell: Tell) -> list[tuple[Group, list
         store.save(record, records)
         findings.add(record)
 
-    tally = Tally(2 * len(SHAPES), tell)
+    counter = ProgressCounter(2 * len(SHAPES), on_progress)
     complete = []
     for number, group in enumerate(groups()):
         members = variants(group, folder)
         if rules.seconds_left and not all(is_finished(findings.of(each, "timing")) for each in members):
-            part = tally.part(f"{number} times", 1.0, len(members) + 1)
+            part = counter.part(f"{number} times", 1.0, len(members) + 1)
             time_group(members, rules, part, random.Random(number), keep=keep)
         missing = [each for each in members if not is_finished(findings.of(each, "memory"))]
         if rules.seconds_left and missing:
             # Nothing is timed meanwhile, so two at once.
-            count_variants(missing, rules, tally.part(f"{number} memory", 1.0, len(missing)), jobs=2, keep=keep)
+            count_variants(missing, rules, counter.part(f"{number} memory", 1.0, len(missing)), jobs=2, keep=keep)
         measured = [findings.measured(each) for each in members]
         if all(is_finished(each.timing) and is_finished(each.memory) for each in measured):
             complete.append((group, measured))
@@ -130,7 +130,7 @@ Complete = Sequence[tuple[Group, list[Measured]]]
 
 
 def learned_without(
-    complete: Complete, folder: Path, machine: Calibration, tell: Tell
+    complete: Complete, folder: Path, machine: Calibration, on_progress: OnProgress
 ) -> list[tuple[Reference, Calibration]]:
     """Return, for each network, coefficients that know nothing of it, and the machine's factors beside those.
 
@@ -140,12 +140,12 @@ def learned_without(
         complete: The networks.
         folder: Path. Where advice_reference.py has put its figures.
         machine: `Calibration`. What else is known of this machine.
-        tell: Called with the `Progress` of measuring the machine once more.
+        on_progress: Called with the `Progress` of measuring the machine once more.
     """
     before, here = advice_reference.measured_networks(folder), [examples(measured) for _, measured in complete]
     calibrated = [
         example
-        for group, message in measure_groups(GROUPS, ROUNDS, tell)
+        for group, message in measure_groups(GROUPS, ROUNDS, on_progress)
         for example in examples_of(group, message["figures"])
     ]
     shipped = advice_reference.learn([*before, *here])
@@ -302,14 +302,14 @@ def main() -> None:
     deadline = time.monotonic() + parse_seconds(arguments.budget, "--budget")
     console = Console(width=140)
     known = reference()
-    with progress_bar(console) as tell:
-        machine = this_machine(known, tell=tell)
-        complete = measure(arguments.folder, deadline, tell)
+    with progress_bar(console) as on_progress:
+        machine = this_machine(known, on_progress=on_progress)
+        complete = measure(arguments.folder, deadline, on_progress)
         if not complete:
             raise SystemExit("Nothing has been measured to the end: give more time with --budget.")
         knowledge = [(known, machine)] * len(complete)
         if arguments.learn:
-            knowledge = learned_without(complete, arguments.learn, machine, tell)
+            knowledge = learned_without(complete, arguments.learn, machine, on_progress)
     advices = {
         (measured[0].variant.group, steps): advise_network(
             Network.of(measured[0].variant.config.stack, group.batch_size),

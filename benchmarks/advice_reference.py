@@ -29,7 +29,7 @@ from kerasunroll.advice.model import FIGURES, Coefficients, Example, fit_coeffic
 from kerasunroll.advice.reference import FILE, Reference
 from kerasunroll.cli.console import progress_bar
 from kerasunroll.cli.quantities import parse_seconds
-from kerasunroll.measurement.progress import Progress, Tell
+from kerasunroll.measurement.progress import OnProgress, Progress
 from kerasunroll.measurement.records.environment import environment
 from kerasunroll.measurement.workers.environment_variables import COUNTED, TIMED
 from kerasunroll.measurement.workers.worker import Worker, WorkerError
@@ -92,18 +92,18 @@ def _fitting(rng: random.Random, cell: str, timesteps: int, settings: tuple[str,
             )
 
 
-def measure_times(path: Path, deadline: float, tell: Tell) -> None:
+def measure_times(path: Path, deadline: float, on_progress: OnProgress) -> None:
     """Time further groups while there is time."""
     groups = timed_groups()
     for _ in read(path):
         next(groups)
     while time.monotonic() < deadline:
         some = [next(groups) for _ in range(AT_ONCE)]
-        for group, message in measure_groups(some, ROUNDS, tell):
+        for group, message in measure_groups(some, ROUNDS, on_progress):
             write(path, group, message["figures"])
 
 
-def measure_fresh(path: Path, deadline: float, tell: Tell) -> None:
+def measure_fresh(path: Path, deadline: float, on_progress: OnProgress) -> None:
     """Have further variants compiled, and their memory counted, in processes of their own while there is time."""
     groups = fresh_groups()
     for _ in read(path):
@@ -111,7 +111,7 @@ def measure_fresh(path: Path, deadline: float, tell: Tell) -> None:
     while time.monotonic() < deadline:
         group = next(groups)
         (config,) = group.configs()
-        tell(Progress(f"{group.cell} {group.settings[0]}: fresh", 0.5))
+        on_progress(Progress(f"{group.cell} {group.settings[0]}: fresh", 0.5))
         write(path, group, [fresh_figures(config.model_dump(mode="json"))])
 
 
@@ -239,9 +239,9 @@ def main() -> None:
     times, fresh = (arguments.folder / name for name in FILES)
     if arguments.budget != "0s":
         seconds = parse_seconds(arguments.budget, "--budget")
-        with progress_bar(Console()) as tell:
-            measure_times(times, time.monotonic() + 0.6 * seconds, tell)
-            measure_fresh(fresh, time.monotonic() + 0.4 * seconds, tell)
+        with progress_bar(Console()) as on_progress:
+            measure_times(times, time.monotonic() + 0.6 * seconds, on_progress)
+            measure_fresh(fresh, time.monotonic() + 0.4 * seconds, on_progress)
     networks = measured_networks(arguments.folder)
     learned = learn(networks)
     table = Table("figure", "variants", "standard deviation of the error", "between settings")

@@ -23,10 +23,10 @@ from ray.cluster_utils import Cluster
 
 from kerasunroll.measurement.comparison import compare
 from kerasunroll.measurement.execution.connection import connected
-from kerasunroll.measurement.execution.messages import News, Result, Timed
+from kerasunroll.measurement.execution.messages import ProgressMessage, Result, Timed
 from kerasunroll.measurement.execution.ray_executor import RayExecutor
-from kerasunroll.measurement.execution.remote_job import Post, Unit
-from kerasunroll.measurement.execution.shipping import Parcel
+from kerasunroll.measurement.execution.remote_job import RemoteJob, Send
+from kerasunroll.measurement.execution.shipping import ShippedFile
 from kerasunroll.measurement.planning.estimate import Estimate
 from kerasunroll.measurement.planning.grid import Grid
 from kerasunroll.measurement.planning.jobs import Work
@@ -44,12 +44,12 @@ LOG_BYTES = 20_000
 """About what the log and the outputs of a variant are in size."""
 
 
-def do_nothing(unit: Unit, parcels: list[Parcel], node: Node, post: Post) -> None:  # noqa: ARG001
-    """Send what a unit sends: some news, and a record of each kind with a file for each variant."""
+def do_nothing(job: RemoteJob, files: list[ShippedFile], node: Node, send: Send) -> None:  # noqa: ARG001
+    """Send what a unit sends: some progress, and a record of each kind with a file for each variant."""
     started, facts = datetime.now(UTC), environment()
     for kind in ("timing", "memory"):
-        post(News(unit.number, kind, 0.5))
-        for number, work in enumerate(unit.works):
+        send(ProgressMessage(job.number, kind, 0.5))
+        for number, work in enumerate(job.works):
             record = Record(
                 configuration=work.variant.question(kind),
                 variant=work.variant.setting,
@@ -60,9 +60,9 @@ def do_nothing(unit: Unit, parcels: list[Parcel], node: Node, post: Post) -> Non
                 started=started,
                 session="one",
             )
-            post(Result(unit.number, number, record.model_dump_json(), {f"{kind}.log": b"x" * LOG_BYTES}))
+            send(Result(job.number, number, record.model_dump_json(), {f"{kind}.log": b"x" * LOG_BYTES}))
         if kind == "timing":
-            post(Timed(unit.number))
+            send(Timed(job.number))
 
 
 def works(number: int, folder: Path) -> list[Work]:
@@ -80,7 +80,7 @@ def measure(number: int) -> tuple[float, float, float, float]:
         chosen = works(number, Path(folder))
         executor = RayExecutor(measure=do_nothing)
         used, begun = sum(process.cpu_times()[:2]), time.perf_counter()
-        found = compare(chosen, Path(folder), lambda _: None, Rules(), second="memory", executor=executor)
+        found = compare(chosen, Path(folder), lambda _: None, Rules(), follow_up="memory", executor=executor)
         seconds = time.perf_counter() - begun
         used = sum(process.cpu_times()[:2]) - used
         begun = time.perf_counter()
@@ -106,8 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("|---|---|---|---|---|---|")
         for number in chosen.units or [10, 100, 1000]:
             seconds, used, memory, reading = measure(number)
-            per_unit = f"{1e3 * seconds / number:.0f} ms | {1e3 * used / number:.0f} ms"
-            print(f"| {number:,} | {seconds:.1f} | {per_unit} | {memory / 1e6:.0f} MB | {reading:.1f} s |", flush=True)
+            per_job = f"{1e3 * seconds / number:.0f} ms | {1e3 * used / number:.0f} ms"
+            print(f"| {number:,} | {seconds:.1f} | {per_job} | {memory / 1e6:.0f} MB | {reading:.1f} s |", flush=True)
     cluster.shutdown()
 
 

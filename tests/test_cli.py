@@ -217,8 +217,8 @@ def test_one_variant_that_fails_leaves_the_others_their_results(tmp_path, capsys
         config = job.get("config", job)
         return Worker(job, **options | ({"limits": Limits(seconds=0.2)} if config["stack"]["unroll"] else {}))
 
-    for stage in ("timing_stage", "parallel"):
-        monkeypatch.setattr(f"kerasunroll.measurement.{stage}.Worker", impatient)
+    for stage in ("timing", "side_by_side"):
+        monkeypatch.setattr(f"kerasunroll.measurement.stages.{stage}.Worker", impatient)
     with pytest.raises(SystemExit) as ended:
         main(["compare", *TINY, "--cell", "simple_rnn", "--logdir", str(tmp_path)])
     assert ended.value.code == 1

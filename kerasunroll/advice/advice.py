@@ -13,7 +13,7 @@ from kerasunroll.advice.model import predict
 from kerasunroll.advice.network import Network
 from kerasunroll.advice.reference import Reference, reference
 from kerasunroll.errors import InputError, KerasunrollWarning
-from kerasunroll.measurement.progress import Tell
+from kerasunroll.measurement.progress import OnProgress
 from kerasunroll.measurement.records.environment import environment
 from kerasunroll.models import StackConfig
 from kerasunroll.settings import Settings, expand_settings, parse_settings, settings_name
@@ -163,7 +163,7 @@ def this_machine(
     known: Reference,
     *,
     anew: bool = False,
-    tell: Tell = lambda news: None,  # noqa: ARG005
+    on_progress: OnProgress = lambda progress: None,  # noqa: ARG005
     warn: Callable[[str], object] = lambda problem: None,  # noqa: ARG005
 ) -> Calibration:
     """Return what is known of this machine, as `calibration` does, where TensorFlow runs on its CPU.
@@ -180,7 +180,7 @@ def this_machine(
             f"Predictions are for CPUs, and TensorFlow would run on {gpus[0]}. Measure there: kerasunroll compare "
             "--no-train; or for the CPU, hide it with CUDA_VISIBLE_DEVICES=-1."
         )
-    return calibration(known, anew=anew, tell=tell, warn=warn)
+    return calibration(known, anew=anew, on_progress=on_progress, warn=warn)
 
 
 def advise_network(

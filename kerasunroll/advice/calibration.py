@@ -19,7 +19,7 @@ from kerasunroll.advice.network import Network
 from kerasunroll.advice.reference import Reference
 from kerasunroll.cache import cache_folder
 from kerasunroll.errors import InputError, RunError
-from kerasunroll.measurement.progress import Progress, Tell
+from kerasunroll.measurement.progress import OnProgress, Progress
 from kerasunroll.measurement.records.environment import Environment, differences, environment
 from kerasunroll.measurement.records.files import write_whole
 from kerasunroll.measurement.records.frozen import Frozen
@@ -124,16 +124,16 @@ def calibration(
     reference: Reference,
     *,
     anew: bool = False,
-    tell: Tell = lambda news: None,  # noqa: ARG005
+    on_progress: OnProgress = lambda progress: None,  # noqa: ARG005
     warn: Callable[[str], object] = lambda problem: None,  # noqa: ARG005
-    measure: Callable[[Reference, Tell], "Calibration"] | None = None,
+    measure: Callable[[Reference, OnProgress], "Calibration"] | None = None,
 ) -> Calibration:
     """Return what is known of this machine; what is not known is measured first.
 
     Args:
         reference: `Reference`.
         anew: Boolean. Measure it although it is known. Defaults to `False`.
-        tell: Called with the `Progress` of measuring.
+        on_progress: Called with the `Progress` of measuring.
         warn: Called with the reason where the result cannot be kept.
         measure: Measures this machine. Defaults to `measure_machine`.
 
@@ -145,7 +145,7 @@ def calibration(
     fits = [each for each in known if each.reference == reference.version and not differences(each.environment, here)]
     if fits and not anew:
         return fits[-1]
-    found = (measure or measure_machine)(reference, tell)
+    found = (measure or measure_machine)(reference, on_progress)
     # Read again: another process may have written meanwhile.
     kept = [each for each in _read(path) if differences(each.environment, here)]
     try:
@@ -155,7 +155,7 @@ def calibration(
     return found
 
 
-def measure_machine(reference: Reference, tell: Tell) -> Calibration:
+def measure_machine(reference: Reference, on_progress: OnProgress) -> Calibration:
     """Measure this machine in a fresh process.
 
     Raises:
@@ -163,7 +163,7 @@ def measure_machine(reference: Reference, tell: Tell) -> Calibration:
     """
     examples = []
     start_bytes = 0
-    for group, message in measure_groups(GROUPS, ROUNDS, tell):
+    for group, message in measure_groups(GROUPS, ROUNDS, on_progress):
         start_bytes = message["start_bytes"]
         examples += examples_of(group, message["figures"])
     return Calibration(
@@ -175,7 +175,7 @@ def measure_machine(reference: Reference, tell: Tell) -> Calibration:
 
 
 def measure_groups(
-    groups: Sequence[Group], rounds: int, tell: Tell, *, limits: Limits = LIMITS
+    groups: Sequence[Group], rounds: int, on_progress: OnProgress, *, limits: Limits = LIMITS
 ) -> Iterator[tuple[Group, dict[str, Any]]]:
     """Yield each group with what `kerasunroll.advice.calibration_worker` says of it, from one fresh process.
 
@@ -183,7 +183,7 @@ def measure_groups(
         RunError: If the process ended before it had measured all of them.
     """
     job = {"groups": [[each.model_dump(mode="json") for each in group.configs()] for group in groups], "rounds": rounds}
-    tell(Progress("measuring this machine: start", 0.0))
+    on_progress(Progress("measuring this machine: start", 0.0))
     with tempfile.TemporaryDirectory() as folder:
         try:
             with Worker(
@@ -195,7 +195,9 @@ def measure_groups(
             ) as worker:
                 for number, group in enumerate(groups, start=1):
                     message = worker.receive()
-                    tell(Progress(f"measuring this machine: {group.cell} of {group.units} units", number / len(groups)))
+                    on_progress(
+                        Progress(f"measuring this machine: {group.cell} of {group.units} units", number / len(groups))
+                    )
                     yield group, message
         except WorkerError as error:
             raise RunError(f"This machine could not be measured. {error}") from error

@@ -79,9 +79,12 @@ def advise(options: AdviseOptions, given: frozenset[str]) -> None:
     settings = options.unroll or settings_for(asked.network)
     check_question(asked.network, settings, asked.training_steps, limit)
     known, console = reference(), make_console()
-    with progress_bar(console) as tell:
+    with progress_bar(console) as on_progress:
         machine = this_machine(
-            known, anew=options.recalibrate, tell=tell, warn=lambda problem: console.print(problem, style="red")
+            known,
+            anew=options.recalibrate,
+            on_progress=on_progress,
+            warn=lambda problem: console.print(problem, style="red"),
         )
     advice = advise_network(
         asked.network,

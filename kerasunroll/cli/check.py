@@ -62,13 +62,13 @@ def check(options: CheckOptions, given: frozenset[str]) -> None:  # noqa: ARG001
     """Convert a saved model to another setting, and prove that it computes the same, or name what differs."""
     setting = parse_settings(options.unroll)
     console = make_console()
-    with in_double_meanwhile(options, setting) as ask, working(console, quiet=options.json) as tell:
-        model = load(options, tell)
+    with in_double_meanwhile(options, setting) as ask, working(console, quiet=options.json) as on_progress:
+        model = load(options, on_progress)
         from kerasunroll.models.conversion.with_unroll import with_unroll
 
-        tell("converting")
+        on_progress("converting")
         converted = with_unroll(model, setting, layers=options.layer)
-        proof = prove(options, model, converted, setting, tell, ask)
+        proof = prove(options, model, converted, setting, on_progress, ask)
     if options.json:
         typer.echo(json.dumps(_as_json(proof), indent=2, allow_nan=False))
     else:
@@ -87,13 +87,13 @@ def working(console: "Console", *, quiet: bool = False) -> "Iterator[Any]":
         yield lambda doing: status.update(f"{doing} …")
 
 
-def load(options: ModelOptions, tell: Any) -> Any:
+def load(options: ModelOptions, on_progress: Any) -> Any:
     """Return the model of a command.
 
     Raises:
         InputError: If it cannot be loaded.
     """
-    tell(f"loading {options.model}")
+    on_progress(f"loading {options.model}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
     from kerasunroll.models.files.loading import load_model
 
@@ -104,7 +104,7 @@ def load(options: ModelOptions, tell: Any) -> Any:
 
 
 def prove(
-    options: ModelOptions, model: Any, converted: Any, setting: Settings, tell: Any, ask: Ask = lambda _: None
+    options: ModelOptions, model: Any, converted: Any, setting: Settings, on_progress: Any, ask: Ask = lambda _: None
 ) -> Proof:
     """Compare a model with its conversion.
 
@@ -113,7 +113,7 @@ def prove(
         model: The given model.
         converted: The model in another setting.
         setting: That setting.
-        tell: Called with what is being done.
+        on_progress: Called with what is being done.
         ask: Asked what another process found in float64. By default this one finds out.
 
     Raises:
@@ -127,7 +127,7 @@ def prove(
     names = options.model.name, settings_name(setting)
     parities = []
     for number, batch in enumerate(batches):
-        tell(f"comparing on {batch.description}")
+        on_progress(f"comparing on {batch.description}")
         found = parity(
             model,
             converted,
@@ -137,7 +137,7 @@ def prove(
             in_double=partial(ask, number),
         )
         parities.append(replace(found, names=names))
-    tell("looking at the layers")
+    on_progress("looking at the layers")
     x = batches[0].x
     errors = {error.layer: error for each in (model, converted) for error in masked_backwards_errors(each, x)}
     return Proof(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kerasunroll.measurement.execution.executor import Executor
     from kerasunroll.measurement.planning.findings import Measured
     from kerasunroll.measurement.planning.grid import Grid, ModelGrid
-    from kerasunroll.measurement.planning.jobs import Second
+    from kerasunroll.measurement.planning.jobs import FollowUp
     from kerasunroll.measurement.planning.plan import Plan
     from kerasunroll.measurement.planning.rules import Rules
     from kerasunroll.measurement.records.environment import Environment
@@ -155,39 +155,39 @@ def _run_on(
         plan.check_sources()
         known = _known(console, options.resume, executor.environments, mix_environments=options.mix_environments)
     else:
-        second: Second = "training" if training else "memory"
+        follow_up: FollowUp = "training" if training else "memory"
         inference = not training if options.inference is None else options.inference
         model = options.saved_model(given)
         grid = _grid(options, cells, settings) if model is None else _model_grid(options, model, settings)
-        plan = Plan.of_grid(grid, options.for_config(), second, inference=inference, node_kinds=kinds)
+        plan = Plan.of_grid(grid, options.for_config(), follow_up, inference=inference, node_kinds=kinds)
         known = []
     rules = replace(rules, inference=plan.inference)
     if plan.model:
         console.print(plan.model.describe())
     for source in plan.sources.values():
         console.print(source.description)
-    pieces = outstanding(plan.works(Path()), plan.second, Findings(known))
+    group_jobs = outstanding(plan.works(Path()), plan.follow_up, Findings(known))
     if options.dry_run:
-        console.print(plan_table(pieces, rules, plan.second, executor.places))
+        console.print(plan_table(group_jobs, rules, plan.follow_up, executor.places))
         return
-    console.print(plan_line(pieces, rules, executor.places))
+    console.print(plan_line(group_jobs, rules, executor.places))
     folder = options.resume or claim(options.logdir / command)
     go_on = how_to_go_on(command, folder, executor_words(options))
     with resumable(go_on):
         plan.save(folder)
-        with progress_bar(console) as tell:
+        with progress_bar(console) as on_progress:
             measured = compare_variants(
                 plan.works(folder),
                 folder,
-                tell,
+                on_progress,
                 rules,
-                second=plan.second,
+                follow_up=plan.follow_up,
                 known=known,
                 on_timed=lambda group: _print_news(console, group),
                 executor=executor,
             )
         _report(console, measured, folder, plan, options.half_width)
-    _end(console, measured, plan.second, go_on)
+    _end(console, measured, plan.follow_up, go_on)
 
 
 def _rules(options: GridOptions) -> "Rules":
@@ -285,19 +285,19 @@ def _report(console: "Console", measured: "list[Measured]", folder: Path, plan: 
             console.print(f"{row.group} {row.setting}: {problem}", style="red")
     written = [write_results(rows, measured, folder, found), write_records(measured, folder)]
     written += [*write_growth_pictures(sweeps, folder), *write_gradient_pictures(measured, folder)]
-    with progress_bar(console) as tell:
-        write_tensorboard(rows, measured, found, folder, tell)
+    with progress_bar(console) as on_progress:
+        write_tensorboard(rows, measured, found, folder, on_progress)
     for path in written:
         console.print(str(path))
     console.print(f"To look inside: tensorboard --logdir {folder}")
 
 
-def _end(console: "Console", measured: "list[Measured]", second: "Second", go_on: str) -> None:
+def _end(console: "Console", measured: "list[Measured]", follow_up: "FollowUp", go_on: str) -> None:
     """Say how to go on where something is missing, and end with status 1 where something failed."""
     from kerasunroll.measurement.planning.findings import is_finished
     from kerasunroll.measurement.records.record import Outcome
 
-    missing = [each for each in measured if not (is_finished(each.timing) and is_finished(getattr(each, second)))]
+    missing = [each for each in measured if not (is_finished(each.timing) and is_finished(getattr(each, follow_up)))]
     if missing:
         console.print(f"{len(missing)} of {len(measured)} variants are not measured to the end. Go on with: {go_on}")
     if any(record.outcome not in (Outcome.DONE, Outcome.INTERRUPTED) for each in measured for record in each.records):

@@ -11,7 +11,7 @@ from kerasunroll.errors import KerasunrollError, RunError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kerasunroll.measurement.progress import Tell
+    from kerasunroll.measurement.progress import OnProgress
 
 
 class InterruptedRunError(KerasunrollError):
@@ -27,14 +27,14 @@ def make_console() -> "Console":
 
 
 @contextmanager
-def progress_bar(console: "Console") -> Iterator["Tell"]:
+def progress_bar(console: "Console") -> Iterator["OnProgress"]:
     """Show a progress bar with the time left, and yield the function that moves it on."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = [BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(), TimeRemainingColumn()]
     with Progress(*columns, TextColumn("{task.description}"), console=console, transient=True) as progress:
         task = progress.add_task("starting", total=1.0)
-        yield lambda news: progress.update(task, description=news.doing, completed=news.done)
+        yield lambda reached: progress.update(task, description=reached.doing, completed=reached.done)
 
 
 @contextmanager

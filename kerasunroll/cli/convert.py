@@ -36,15 +36,15 @@ def convert(options: ConvertOptions, given: frozenset[str]) -> None:  # noqa: AR
     console = make_console()
     proof = None
     meanwhile = nullcontext(alone) if options.force else in_double_meanwhile(options, setting, options.implementation)
-    with meanwhile as ask, working(console) as tell:
-        model = load(options, tell)
+    with meanwhile as ask, working(console) as on_progress:
+        model = load(options, on_progress)
         from kerasunroll.models.conversion.with_unroll import with_unroll
         from kerasunroll.models.files.loading import save_model
 
-        tell("converting")
+        on_progress("converting")
         converted = with_unroll(model, setting, layers=options.layer, implementation=options.implementation)
         if not options.force:
-            proof = prove(options, model, converted, setting, tell, ask)
+            proof = prove(options, model, converted, setting, on_progress, ask)
     if proof is not None:
         show_proof(console, proof)
         if not proof.equal:

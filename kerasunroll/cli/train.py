@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kerasunroll.measurement.execution.executor import Executor
     from kerasunroll.measurement.planning.rules import Rules
     from kerasunroll.measurement.planning.variant import Variant
-    from kerasunroll.measurement.progress import Tell
+    from kerasunroll.measurement.progress import OnProgress
     from kerasunroll.measurement.records.record import Record
     from kerasunroll.models import SavedModel
     from kerasunroll.training.config import TrainingConfig
@@ -60,20 +60,24 @@ def train(options: TrainOptions, given: frozenset[str]) -> None:
     with executor_for(options) as (executor, _):
         folder = claim(options.logdir / group_name(config) / config.setting)
         rules = Rules(Limits(seconds=options.time_limit))
-        with interruptible(folder), progress_bar(console) as tell:
-            record = _trained(Variant(config, folder), len(source.x_train), rules, executor, tell)
+        with interruptible(folder), progress_bar(console) as on_progress:
+            record = _trained(Variant(config, folder), len(source.x_train), rules, executor, on_progress)
     _report(console, record, folder / MODEL_FILE, folder / RUN_FILE)
 
 
-def _trained(variant: "Variant", sequences: int, rules: "Rules", executor: "Executor", tell: "Tell") -> "Record":
-    from kerasunroll.measurement.execution.executor import Order
+def _trained(
+    variant: "Variant", sequences: int, rules: "Rules", executor: "Executor", on_progress: "OnProgress"
+) -> "Record":
+    from kerasunroll.measurement.execution.executor import Schedule
     from kerasunroll.measurement.planning.estimate import estimate
     from kerasunroll.measurement.planning.findings import Findings
     from kerasunroll.measurement.planning.jobs import Work, outstanding
 
     findings = Findings()
-    pieces = outstanding([Work(variant, estimate(variant.config, sequences))], "training", findings, timed=False)
-    executor.run(Order(pieces, "training", rules, findings, keep=findings.add, tell=tell, timed=False))
+    group_jobs = outstanding([Work(variant, estimate(variant.config, sequences))], "training", findings, timed=False)
+    executor.run(
+        Schedule(group_jobs, "training", rules, findings, keep=findings.add, on_progress=on_progress, timed=False)
+    )
     record = findings.of(variant, "training")
     assert record is not None  # noqa: S101 - without a deadline, everything ends with a record
     return record

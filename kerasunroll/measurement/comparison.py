@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from kerasunroll.measurement.execution.executor import Executor, Order
+from kerasunroll.measurement.execution.executor import Executor, Schedule
 from kerasunroll.measurement.execution.local import LocalExecutor
 from kerasunroll.measurement.planning.findings import Findings, Measured
-from kerasunroll.measurement.planning.jobs import Second, Work, affordable, outstanding
+from kerasunroll.measurement.planning.jobs import FollowUp, Work, affordable, outstanding
 from kerasunroll.measurement.planning.rules import Rules
-from kerasunroll.measurement.progress import Tell
+from kerasunroll.measurement.progress import OnProgress
 from kerasunroll.measurement.records import store
 from kerasunroll.measurement.records.record import Record
 
@@ -17,10 +17,10 @@ from kerasunroll.measurement.records.record import Record
 def compare(
     works: Sequence[Work],
     folder: Path,
-    tell: Tell,
+    on_progress: OnProgress,
     rules: Rules,
     *,
-    second: Second,
+    follow_up: FollowUp,
     known: Iterable[Record] = (),
     on_timed: Callable[[list[Measured]], None] = lambda measured: None,  # noqa: ARG005
     seed: int = 0,
@@ -35,9 +35,9 @@ def compare(
     Args:
         works: The variants, those of one group in a row, the most important group first.
         folder: Path. The folder of the comparison; its records go into `records` below it.
-        tell: Called with the `Progress`.
+        on_progress: Called with the `Progress`.
         rules: `Rules`. What it may take.
-        second: `"training"` or `"memory"`: what follows the timing.
+        follow_up: `"training"` or `"memory"`: what follows the timing.
         known: The records of an earlier run. What was interrupted is measured again.
         on_timed: Called with each group as soon as it has been timed.
         seed: Integer. Draws the order of turns.
@@ -52,15 +52,15 @@ def compare(
             store.save(record, folder / store.RECORDS)
             findings.add(record)
 
-    pieces = affordable(outstanding(works, second, findings), rules.seconds_left * executor.places)
+    group_jobs = affordable(outstanding(works, follow_up, findings), rules.seconds_left * executor.places)
     executor.run(
-        Order(
-            pieces,
-            second=second,
+        Schedule(
+            group_jobs,
+            follow_up=follow_up,
             rules=rules,
             findings=findings,
             keep=keep,
-            tell=tell,
+            on_progress=on_progress,
             on_timed=on_timed,
             seed=seed,
         )

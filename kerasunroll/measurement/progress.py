@@ -18,33 +18,33 @@ class Progress:
     done: float
 
 
-Tell: TypeAlias = Callable[[Progress], None]
+OnProgress: TypeAlias = Callable[[Progress], None]
 
 
-class Tally:
+class ProgressCounter:
     """Adds up pieces of work into a share of the whole, and tells it.
 
     Args:
         total: Float. The sum of all pieces.
-        tell: Called with a `Progress` at every change.
+        on_progress: Called with a `Progress` at every change.
     """
 
-    def __init__(self, total: float, tell: Tell) -> None:
+    def __init__(self, total: float, on_progress: OnProgress) -> None:
         self._total = total
-        self._tell = tell
+        self._on_progress = on_progress
         self._pieces: dict[str, float] = {}
 
     def report(self, piece: str, doing: str, done: float) -> None:
         """Set what is done of a piece of work, and tell."""
         self._pieces[piece] = done
-        self._tell(Progress(doing, min(1.0, sum(self._pieces.values()) / self._total)))
+        self._on_progress(Progress(doing, min(1.0, sum(self._pieces.values()) / self._total)))
 
-    def part(self, piece: str, share: float, total: float) -> "Tally":
-        """Return a tally for a piece of work that consists of pieces itself.
+    def part(self, piece: str, share: float, total: float) -> "ProgressCounter":
+        """Return a counter for a piece of work that consists of pieces itself.
 
         Args:
-            piece: String. The piece of this tally's.
-            share: Float. What that piece adds to this tally's sum when all of it is done.
+            piece: String. The piece of this counter's.
+            share: Float. What that piece adds to this counter's sum when all of it is done.
             total: Float. The sum of the part's own pieces.
         """
-        return Tally(total, lambda news: self.report(piece, news.doing, share * news.done))
+        return ProgressCounter(total, lambda progress: self.report(piece, progress.doing, share * progress.done))

@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from kerasunroll.measurement.execution.executor import Order
+from kerasunroll.measurement.execution.executor import Schedule
 from kerasunroll.measurement.execution.messages import Result, Timed
 from kerasunroll.measurement.planning.estimate import Estimate
 from kerasunroll.measurement.planning.findings import Findings
@@ -23,26 +23,26 @@ def works(folder, number, settings=("loop", "full"), **options) -> list[Work]:
     return [Work(work.variant, Estimate(1.0, 1.0, 1.0, 0.1)) for work in plan.works(folder)]
 
 
-def order(works, found, rules=None, **options) -> Order:
-    """Return an order whose records go into a list."""
+def schedule(works, found, rules=None, **options) -> Schedule:
+    """Return a schedule whose records go into a list."""
     findings = Findings()
 
     def keep(record):
         findings.add(record)
         found.append(record)
 
-    options = {"tell": lambda _: None} | options
-    return Order(outstanding(works, "memory", findings), "memory", rules or Rules(), findings, keep, **options)
+    options = {"on_progress": lambda _: None} | options
+    return Schedule(outstanding(works, "memory", findings), "memory", rules or Rules(), findings, keep, **options)
 
 
 def sleeping(seconds):
     """Return what a node does: sleep, then tell a record of each kind for each variant, and a file."""
 
-    def measure(unit, parcels, node, post):
+    def measure(job, files, node, send):
         started = datetime.now(UTC)
         time.sleep(seconds)
         for kind in ("timing", "memory"):
-            for number, work in enumerate(unit.works):
+            for number, work in enumerate(job.works):
                 record = Record(
                     configuration=work.variant.question(kind),
                     variant=work.variant.setting,
@@ -51,9 +51,9 @@ def sleeping(seconds):
                     node=node,
                     started=started,
                 )
-                post(Result(unit.number, number, record.model_dump_json(), {f"{kind}.log": b"all is well\n"}))
+                send(Result(job.number, number, record.model_dump_json(), {f"{kind}.log": b"all is well\n"}))
             if kind == "timing":
-                post(Timed(unit.number))
+                send(Timed(job.number))
 
     return measure
 

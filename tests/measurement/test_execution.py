@@ -12,17 +12,17 @@ import pytest
 from kerasunroll.data import open_source
 from kerasunroll.errors import InputError, RunError
 from kerasunroll.measurement.execution.connection import connected
-from kerasunroll.measurement.execution.executor import Order
+from kerasunroll.measurement.execution.executor import Schedule
 from kerasunroll.measurement.execution.local import LocalExecutor
-from kerasunroll.measurement.execution.remote_job import Unit, measure_unit
-from kerasunroll.measurement.execution.shipping import Outbox, Parcel, named_files, put_down, with_files
+from kerasunroll.measurement.execution.remote_job import RemoteJob, measure_remote_job
+from kerasunroll.measurement.execution.shipping import NewFiles, ShippedFile, named_files, put_down, with_files
 from kerasunroll.measurement.planning.estimate import Estimate
 from kerasunroll.measurement.planning.findings import Findings
 from kerasunroll.measurement.planning.grid import Grid
 from kerasunroll.measurement.planning.jobs import Work, outstanding
 from kerasunroll.measurement.planning.plan import Plan
 from kerasunroll.measurement.planning.rules import Rules
-from kerasunroll.measurement.planning.variant import Site, Variant
+from kerasunroll.measurement.planning.variant import Placement, Variant
 from kerasunroll.measurement.records.environment import differences, environment
 from kerasunroll.measurement.records.node import Node, node_kind, this_node
 from kerasunroll.measurement.records.record import Record, record_key
@@ -53,7 +53,7 @@ def text_config(tmp_path) -> TrainingConfig:
 class TestFiles:
     def test_data_are_read_where_they_were_unpacked(self, text_config, tmp_path):
         (name,) = named_files(text_config)
-        moved = with_files(text_config, {name: Parcel.of(name).unpack(tmp_path / "node")})
+        moved = with_files(text_config, {name: ShippedFile.of(name).unpack(tmp_path / "node")})
         assert moved.source != text_config.source
         assert moved.open_source().describe() == text_config.open_source().describe()
 
@@ -66,7 +66,7 @@ class TestFiles:
             source = open_source(spec, timesteps=5)
             config = TrainingConfig.for_source(source, cell="gru", units=(2,), source=spec, timesteps=5, batch_size=4)
             moved = with_files(
-                config, {name: Parcel.of(name).unpack(tmp_path / "node") for name in named_files(config)}
+                config, {name: ShippedFile.of(name).unpack(tmp_path / "node") for name in named_files(config)}
             )
             assert str(tmp_path / "node") in moved.source
             there = moved.open_source()
@@ -77,24 +77,24 @@ class TestFiles:
         (name,) = named_files(text_config)
         moved = with_files(text_config, {name: tmp_path / "elsewhere.txt"})
         here = Variant(text_config, tmp_path)
-        there = Variant(text_config, tmp_path, site=Site(this_node(), moved))
+        there = Variant(text_config, tmp_path, site=Placement(this_node(), moved))
         assert there.question("timing") == here.question("timing")
         assert there.job["source"] == f"text:{tmp_path / 'elsewhere.txt'}"
 
     def test_what_was_damaged_on_its_way_is_refused(self, tmp_path):
         (tmp_path / "x.txt").write_text("one")
-        parcel = Parcel.of(str(tmp_path / "x.txt"))
+        file = ShippedFile.of(str(tmp_path / "x.txt"))
         with pytest.raises(RunError, match="was damaged on its way"):
-            Parcel(parcel.name, parcel.sha256, b"two").unpack(tmp_path / "node")
+            ShippedFile(file.name, file.sha256, b"two").unpack(tmp_path / "node")
 
     def test_a_file_is_sent_once_until_it_changes(self, tmp_path):
         (tmp_path / "train").mkdir()
         (tmp_path / "train" / "events").write_bytes(b"1")
-        outbox = Outbox(tmp_path)
-        assert outbox.take() == {"train/events": b"1"}
-        assert outbox.take() == {}
+        new_files = NewFiles(tmp_path)
+        assert new_files.take() == {"train/events": b"1"}
+        assert new_files.take() == {}
         (tmp_path / "train" / "events").write_bytes(b"12")
-        assert outbox.take() == {"train/events": b"12"}
+        assert new_files.take() == {"train/events": b"12"}
 
     def test_what_comes_back_stays_inside_the_folder_of_its_variant(self, tmp_path):
         put_down({"train/events": b"1"}, tmp_path / "run")
@@ -106,30 +106,34 @@ class TestFiles:
 class TestUnits:
     @pytest.mark.parametrize(("cpu", "missing"), [(None, ["memory"]), ("Zuse Z3", ["timing", "memory"])])
     def test_what_another_kind_of_machine_measured_does_not_count(self, tmp_path, monkeypatch, cpu, missing):
-        orders = []
-        monkeypatch.setattr(LocalExecutor, "run", lambda _, order: orders.append(order))
+        schedules = []
+        monkeypatch.setattr(LocalExecutor, "run", lambda _, schedule: schedules.append(schedule))
         works = tuple(plan().works(tmp_path))
         facts = environment().model_copy(update={"cpu": cpu} if cpu else {})
         known = [_record(work.variant, environment=facts, session="one") for work in works]
-        unit = Unit(0, works, "memory", True, tuple(each.model_dump_json() for each in known), Rules(), math.inf, 0, 1)
-        measure_unit(unit, [], this_node(), lambda _: None)
-        (piece,) = orders[0].pieces
-        assert ["timing"] * (piece.timing_seconds > 0) + ["memory"] * (len(piece.second) == 2) == missing
+        job = RemoteJob(
+            0, works, "memory", True, tuple(each.model_dump_json() for each in known), Rules(), math.inf, 0, 1
+        )
+        measure_remote_job(job, [], this_node(), lambda _: None)
+        (group_job,) = schedules[0].group_jobs
+        assert ["timing"] * (group_job.timing_seconds > 0) + ["memory"] * (len(group_job.follow_up) == 2) == missing
 
     def test_a_record_is_sent_behind_the_files_that_belong_to_it(self, tmp_path, monkeypatch):
-        def run(_, order):
-            variant = order.pieces[0].works[1].variant
+        def run(_, schedule):
+            variant = schedule.group_jobs[0].works[1].variant
             variant.folder.mkdir()
             (variant.folder / "timing.log").write_text("oh\n")
             cause = f"see '{variant.folder / 'timing.log'}'"
-            order.keep(_record(variant, outcome="failed", cause=cause))
+            schedule.keep(_record(variant, outcome="failed", cause=cause))
 
         monkeypatch.setattr(LocalExecutor, "run", run)
         sent = []
         works = tuple(plan().works(tmp_path / "here"))
-        measure_unit(Unit(7, works, "memory", True, (), Rules(), math.inf, 0, 1), [], this_node(), sent.append)
+        measure_remote_job(
+            RemoteJob(7, works, "memory", True, (), Rules(), math.inf, 0, 1), [], this_node(), sent.append
+        )
         (result,) = sent
-        assert (result.unit, result.variant, result.files) == (7, 1, {"timing.log": b"oh\n"})
+        assert (result.job, result.variant, result.files) == (7, 1, {"timing.log": b"oh\n"})
         record = Record.model_validate_json(result.record)
         assert record.key == record_key(works[1].variant.question("timing"), "full")
         assert record.cause == f"see '{works[1].variant.folder / 'timing.log'}'"
@@ -161,9 +165,11 @@ class TestKindsOfNodes:
     def test_this_machine_does_not_pass_for_another_kind(self, tmp_path):
         works = [Work(work.variant, Estimate(1, 1, 1, 1)) for work in plan(node_kinds=KINDS).works(tmp_path)]
         findings = Findings()
-        order = Order(outstanding(works, "memory", findings), "memory", Rules(), findings, findings.add, lambda _: None)
+        schedule = Schedule(
+            outstanding(works, "memory", findings), "memory", Rules(), findings, findings.add, lambda _: None
+        )
         with pytest.raises(InputError, match="on a node of the kind Zuse-Z3, this machine is of the kind"):
-            LocalExecutor().run(order)
+            LocalExecutor().run(schedule)
 
     @pytest.mark.parametrize(
         ("changes", "expected"),

@@ -22,9 +22,9 @@ OPTIONS = {"source": "adding", "examples": 64, "seed": 0}
 ENVIRONMENT = environment()
 
 
-def plan(timesteps=(4, 6), settings=("loop", "full"), second="memory", **options) -> Plan:
+def plan(timesteps=(4, 6), settings=("loop", "full"), follow_up="memory", **options) -> Plan:
     grid = Grid(["lstm"], [(3,)], [], list(timesteps), [8], [False], [None], list(settings))
-    return Plan.of_grid(grid, OPTIONS | options, second)
+    return Plan.of_grid(grid, OPTIONS | options, follow_up)
 
 
 def works(tmp_path, seconds=(10.0, 4.0, 8.0), **options):
@@ -46,7 +46,7 @@ def record(work, measurement="timing", outcome=Outcome.DONE, session="one", envi
 
 
 def test_a_plan_comes_back_from_its_folder(tmp_path):
-    made = plan(settings=("loop", "full"), second="training")
+    made = plan(settings=("loop", "full"), follow_up="training")
     made.save(tmp_path)
     assert Plan.load(tmp_path) == made
     assert [work.variant.folder.relative_to(tmp_path).parts for work in made.works(tmp_path)] == [
@@ -100,9 +100,9 @@ def test_what_is_finished_is_not_done_again(tmp_path):
     known = Findings([record(every[0]), record(every[1], outcome=Outcome.TIMEOUT), record(every[1], "memory")])
     first, second = outstanding(every, "memory", known)
     assert first.timing_seconds == 0
-    assert first.second == [every[0]]
-    assert first.second_seconds == pytest.approx(4 / JOBS)
-    assert (second.timing_seconds, second.second) == (20, every[2:])
+    assert first.follow_up == [every[0]]
+    assert first.follow_up_seconds == pytest.approx(4 / JOBS)
+    assert (second.timing_seconds, second.follow_up) == (20, every[2:])
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_what_is_finished_is_not_done_again(tmp_path):
 def test_a_group_is_timed_together_or_again(tmp_path, known):
     every = works(tmp_path, timesteps=(4,))
     records = [record(every[0])] + ([] if known is None else [record(every[1], **known)])
-    (piece,) = outstanding(every, "memory", Findings(records))
-    assert piece.timing_seconds == 20
+    (group_job,) = outstanding(every, "memory", Findings(records))
+    assert group_job.timing_seconds == 20
 
 
 def test_a_finished_record_counts_more_than_a_later_interrupted_one(tmp_path):
@@ -131,10 +131,10 @@ def test_a_finished_record_counts_more_than_a_later_interrupted_one(tmp_path):
 
 @pytest.mark.parametrize(("seconds", "groups"), [(1, 1), (45, 1), (20 + 8 / JOBS, 1), (40 + 16 / JOBS, 2), (1e9, 3)])
 def test_a_budget_takes_the_first_groups_that_fit(tmp_path, seconds, groups):
-    pieces = outstanding(works(tmp_path, timesteps=(4, 6, 8)), "memory", Findings())
+    group_jobs = outstanding(works(tmp_path, timesteps=(4, 6, 8)), "memory", Findings())
     if seconds == 45:
         seconds = 40 + 16 / JOBS - 0.1
-    assert affordable(pieces, seconds) == pieces[:groups]
+    assert affordable(group_jobs, seconds) == group_jobs[:groups]
 
 
 def test_what_is_done_already_costs_nothing_of_a_budget(tmp_path):

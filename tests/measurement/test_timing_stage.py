@@ -13,7 +13,7 @@ from kerasunroll.data import open_source
 from kerasunroll.measurement.planning import rules as rules_module
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.planning.variant import Variant
-from kerasunroll.measurement.progress import Tally
+from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.record import Outcome, Record
 from kerasunroll.measurement.stages import timing as timing_stage
 from kerasunroll.measurement.statistics.rounds import MAX_ROUNDS, MIN_ROUNDS
@@ -184,9 +184,9 @@ def run(tmp_path):
             for setting in stage.acts
         ]
         shares: list[float] = []
-        tally = Tally(len(variants) + 1, lambda news: shares.append(news.done))
+        counter = ProgressCounter(len(variants) + 1, lambda progress: shares.append(progress.done))
         rules = Rules(Limits(), deadline=stage.clock.now + budget, **rules)
-        records = timing_stage.time_group(variants, rules, tally, random.Random(seed), keep=stage.kept.append)
+        records = timing_stage.time_group(variants, rules, counter, random.Random(seed), keep=stage.kept.append)
         assert shares == sorted(shares)
         assert stage.kept == records
         return dict(zip(stage.acts, records, strict=True))

@@ -9,7 +9,7 @@ import pytest
 from kerasunroll.data import open_source
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.planning.variant import Variant
-from kerasunroll.measurement.progress import Tally
+from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.record import Outcome
 from kerasunroll.measurement.stages.timing import time_group
 from kerasunroll.training.config import TrainingConfig
@@ -29,7 +29,7 @@ def variants(tmp_path) -> list[Variant]:
 
 def test_every_figure_is_measured(variants):
     rules = replace(Rules(), half_width=9.0)  # the fewest rounds
-    xla, plain = time_group(variants, rules, Tally(3, lambda _: None), random.Random(0))
+    xla, plain = time_group(variants, rules, ProgressCounter(3, lambda _: None), random.Random(0))
     assert (xla.outcome, plain.outcome) == (Outcome.DONE, Outcome.DIVERGED), (xla.cause, plain.cause)
     assert (xla.path, plain.path) == ("unrolled+xla", "unrolled")
     for record in (xla, plain):

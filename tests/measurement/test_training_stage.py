@@ -14,7 +14,7 @@ from kerasunroll.data import open_source
 from kerasunroll.measurement.planning import rules as rules_module
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.planning.variant import Variant
-from kerasunroll.measurement.progress import Tally
+from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.environment import environment
 from kerasunroll.measurement.records.record import Outcome, Record
 from kerasunroll.measurement.stages import side_by_side as parallel
@@ -85,7 +85,7 @@ def variants(tmp_path) -> list[Variant]:
 def train_them(variants, monkeypatch):
     """Train the first variants, each as its play says; returns the records and what was kept, in order."""
 
-    def train_them(*plays: Play, jobs: int = 1, timings=None, tell=lambda _: None, workers=None, rules=None):
+    def train_them(*plays: Play, jobs: int = 1, timings=None, on_progress=lambda _: None, workers=None, rules=None):
         workers = [] if workers is None else workers
         by_folder = {variant.folder: play for variant, play in zip(variants, plays, strict=False)}
 
@@ -95,9 +95,9 @@ def train_them(variants, monkeypatch):
 
         monkeypatch.setattr(parallel, "Worker", start)
         kept: list[Record] = []
-        tally = Tally(len(plays), tell)
+        counter = ProgressCounter(len(plays), on_progress)
         chosen = variants[: len(plays)]
-        return train_variants(chosen, timings or {}, rules or Rules(), tally, jobs, keep=kept.append), kept
+        return train_variants(chosen, timings or {}, rules or Rules(), counter, jobs, keep=kept.append), kept
 
     return train_them
 
@@ -220,7 +220,7 @@ def test_as_many_as_asked_are_trained_at_once(train_them):
 
 def test_progress_adds_up_to_the_whole(train_them):
     shares: list[float] = []
-    train_them(trains, trains, tell=lambda news: shares.append(news.done))
+    train_them(trains, trains, on_progress=lambda progress: shares.append(progress.done))
     assert shares == [1 / 8, 1 / 4, 1 / 2, 5 / 8, 3 / 4, 1]
 
 

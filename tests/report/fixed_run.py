@@ -25,7 +25,7 @@ def write_run(
     *,
     timesteps=(64,),
     settings=tuple(SETTINGS),
-    second="training",
+    follow_up="training",
     failed=(),
     missing=(),
     trained=True,
@@ -34,7 +34,7 @@ def write_run(
     """Write plan and records; `failed` and `missing` hold pairs of a length and a setting."""
     configs = [config(setting, t) for t in timesteps for setting in settings]
     sources = {str(t): SourceFacts(description=data, training_sequences=1437) for t in timesteps}
-    plan = Plan(configs=configs, second=second, sources=sources)
+    plan = Plan(configs=configs, follow_up=follow_up, sources=sources)
     folder.mkdir(parents=True, exist_ok=True)
     plan.save(folder)
     for work in plan.works(folder):
@@ -42,7 +42,7 @@ def write_run(
         if of in failed:
             save(work, folder, "timing", outcome=Outcome.TIMEOUT, cause="more than <600> s", phase="compile")
         elif of not in missing:
-            write_variant(work, folder, *of, second if trained else None)
+            write_variant(work, folder, *of, follow_up if trained else None)
     return folder
 
 
@@ -53,7 +53,7 @@ def config(setting: str, timesteps: int) -> TrainingConfig:
     return TrainingConfig(stack=stack, timesteps=timesteps)
 
 
-def write_variant(work: Work, folder: Path, timesteps: int, setting: str, second: str | None) -> None:
+def write_variant(work: Work, folder: Path, timesteps: int, setting: str, follow_up: str | None) -> None:
     unrolled = {"loop": 0, "k8": 8, "full": timesteps}[setting]
     step = STEP[setting] * timesteps
     save(
@@ -75,16 +75,16 @@ def write_variant(work: Work, folder: Path, timesteps: int, setting: str, second
         session=f"at {timesteps}",
         stopped_by="width",
     )
-    if second is None:
+    if follow_up is None:
         return
     tensors = 60_000 * timesteps * (3 if unrolled else 2)
     figures = {"tensor_peak_bytes": tensors + 900_000, "tensor_added_bytes": tensors}
-    save(work, folder, second, figures=figures | ({"final_loss": 0.5} if second == "training" else {}))
+    save(work, folder, follow_up, figures=figures | ({"final_loss": 0.5} if follow_up == "training" else {}))
     place = work.variant.folder
     place.mkdir(parents=True, exist_ok=True)
     outputs = np.full((4, 10), 0.5, "float32") + (3e-7 if unrolled else 0)
     np.savez(place / "outputs.npz", before=outputs, after=outputs)
-    if second == "training":
+    if follow_up == "training":
         norms = np.geomspace(1e-6, 1e-2, timesteps)[None]
         flow = [
             FlowHistory(layer, np.array([0]), {"h": norms * (1 + 1e-7 * unrolled)}, np.zeros((1, timesteps)))

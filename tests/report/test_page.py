@@ -77,7 +77,7 @@ def whole(tmp_path_factory) -> tuple[str, Page]:
 def swept(tmp_path_factory):
     """A run of several lengths, one variant of which failed; its folder has an unfriendly name."""
     return write_run(
-        tmp_path_factory.mktemp("swept") / HOSTILE, timesteps=(25, 50, 100), second="memory", failed=[(100, "full")]
+        tmp_path_factory.mktemp("swept") / HOSTILE, timesteps=(25, 50, 100), follow_up="memory", failed=[(100, "full")]
     )
 
 

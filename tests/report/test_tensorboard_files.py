@@ -100,7 +100,7 @@ def logs(tmp_path_factory) -> Path:
     """The folder of a comparison that was trained, and of one over three T that was not."""
     folder = tmp_path_factory.mktemp("logs")
     written(folder / "compare")
-    written(folder / "measure", timesteps=(25, 50, 100), second="memory")
+    written(folder / "measure", timesteps=(25, 50, 100), follow_up="memory")
     return folder
 
 
@@ -252,7 +252,7 @@ def test_what_failed_has_no_numbers(tmp_path):
 
 
 def test_one_setting_alone_has_its_curves_too(tmp_path):
-    run = written(tmp_path / "run", settings=("full",), second="memory")
+    run = written(tmp_path / "run", settings=("full",), follow_up="memory")
     board = Board(run.folder)
     assert board.hparams[f"run/{GROUP}/full"]["training step (ms)"] == pytest.approx(STEP["full"] * 64e3, rel=0.01)
 

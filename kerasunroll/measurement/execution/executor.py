@@ -1,40 +1,40 @@
-"""What every executor does: measure an order's pieces, and hand over each record as it comes."""
+"""What every executor does: measure the jobs of a schedule, and hand over each record as it comes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from kerasunroll.measurement.planning.findings import Findings, Measured
-from kerasunroll.measurement.planning.jobs import Piece, Second
+from kerasunroll.measurement.planning.jobs import FollowUp, GroupJob
 from kerasunroll.measurement.planning.rules import Rules
-from kerasunroll.measurement.progress import Tell
+from kerasunroll.measurement.progress import OnProgress
 from kerasunroll.measurement.records.environment import Environment
 from kerasunroll.measurement.records.record import Record
 
 
 @dataclass(frozen=True)
-class Order:
+class Schedule:
     """What is to be measured, by which rules, and who is told.
 
     Args:
-        pieces: What is to be done, the most important piece first. What is compared with each other is one piece.
-        second: What follows the timing.
+        group_jobs: What is to be done, one job per group, the most important first.
+        follow_up: What follows the timing.
         rules: What each worker may use, and until when there is time.
         findings: What is known already.
         keep: Called with each record as soon as there is one, in any thread. What belongs to it lies in the variant's
             folder by then.
-        tell: Called with the `Progress`.
+        on_progress: Called with the `Progress`.
         on_timed: Called with each group as soon as it has been timed.
         timed: Boolean. Whether the variants are to be timed at all. Defaults to `True`.
         seed: Integer. Draws the order of turns. Defaults to 0.
     """
 
-    pieces: Sequence[Piece]
-    second: Second
+    group_jobs: Sequence[GroupJob]
+    follow_up: FollowUp
     rules: Rules
     findings: Findings
     keep: Callable[[Record], None]
-    tell: Tell
+    on_progress: OnProgress
     on_timed: Callable[[list[Measured]], object] = lambda measured: None  # noqa: ARG005
     timed: bool = True
     seed: int = 0
@@ -42,29 +42,29 @@ class Order:
     @property
     def seconds(self) -> float:
         """How long it would take on one machine."""
-        return sum(piece.seconds for piece in self.pieces)
+        return sum(group_job.seconds for group_job in self.group_jobs)
 
-    def report_timed(self, piece: Piece) -> None:
-        """Say that a piece has been timed."""
-        self.on_timed([self.findings.measured(work.variant) for work in piece.works])
+    def report_timed(self, group_job: GroupJob) -> None:
+        """Say that a group has been timed."""
+        self.on_timed([self.findings.measured(work.variant) for work in group_job.works])
 
 
 class Executor(Protocol):
-    """Measures what is ordered.
+    """Measures what is scheduled.
 
     Two of them there are: `LocalExecutor` and `RayExecutor`.
     """
 
     @property
     def places(self) -> int:
-        """How many pieces are measured at once."""
+        """How many groups are measured at once."""
 
     @property
     def environments(self) -> Sequence[Environment]:
         """What it measures with: the facts about each kind of machine."""
 
-    def run(self, order: Order) -> None:
-        """Measure every piece of an order; return when all is done, or the time is spent.
+    def run(self, schedule: Schedule) -> None:
+        """Measure every group of a schedule; return when all is done, or the time is spent.
 
         Raises:
             RunError: If nothing more can be measured.

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from kerasunroll.errors import InputError
-from kerasunroll.measurement.execution.executor import Order
+from kerasunroll.measurement.execution.executor import Schedule
 from kerasunroll.measurement.planning.jobs import JOBS
 from kerasunroll.measurement.planning.rules import Rules
-from kerasunroll.measurement.progress import Tally
+from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.environment import Environment, environment
 from kerasunroll.measurement.stages.memory import count_variants
 from kerasunroll.measurement.stages.timing import time_group
@@ -22,7 +22,7 @@ class LocalExecutor:
     """Measures on this machine.
 
     First the variants of each group are timed, alone on the machine and in turns. Then all are trained, from the
-    same weights on the same batches in the same order, or their memory is counted, several at once.
+    same weights on the same batches in the same schedule, or their memory is counted, several at once.
 
     Args:
         jobs: Integer. How many variants are trained, or have their memory counted, at once. Defaults to the cores.
@@ -36,31 +36,34 @@ class LocalExecutor:
         """The facts about this machine."""
         return [environment()]
 
-    def run(self, order: Order) -> None:
-        """Measure every piece of an order.
+    def run(self, schedule: Schedule) -> None:
+        """Measure every group of a schedule.
 
         Raises:
-            InputError: If a piece is for a kind of node that this machine is not.
+            InputError: If a group is for a kind of node that this machine is not.
         """
-        _refuse_other_nodes(order)
-        second_seconds = sum(piece.second_seconds for piece in order.pieces)
-        tally = Tally(order.seconds, order.tell)
-        _time(order, tally)
+        _refuse_other_nodes(schedule)
+        follow_up_seconds = sum(group_job.follow_up_seconds for group_job in schedule.group_jobs)
+        counter = ProgressCounter(schedule.seconds, schedule.on_progress)
+        _time(schedule, counter)
         # The largest first: the small ones fill the time of the cores beside them.
-        missing = sorted(chain(*(piece.second for piece in order.pieces)), key=lambda work: -work.seconds(order.second))
+        missing = sorted(
+            chain(*(group_job.follow_up for group_job in schedule.group_jobs)),
+            key=lambda work: -work.seconds(schedule.follow_up),
+        )
         variants = [work.variant for work in missing]
-        part = tally.part(order.second, second_seconds, len(missing))
-        if order.second == "memory":
-            count_variants(variants, order.rules, part, jobs=self.jobs, keep=order.keep)
+        part = counter.part(schedule.follow_up, follow_up_seconds, len(missing))
+        if schedule.follow_up == "memory":
+            count_variants(variants, schedule.rules, part, jobs=self.jobs, keep=schedule.keep)
         else:
-            known = {variant.folder: order.findings.of(variant, "timing") for variant in variants}
+            known = {variant.folder: schedule.findings.of(variant, "timing") for variant in variants}
             timings = {folder: timing for folder, timing in known.items() if timing}
-            train_variants(variants, timings, order.rules, part, jobs=self.jobs, keep=order.keep)
+            train_variants(variants, timings, schedule.rules, part, jobs=self.jobs, keep=schedule.keep)
 
 
-def _refuse_other_nodes(order: Order) -> None:
-    for piece in order.pieces:
-        first = piece.works[0].variant
+def _refuse_other_nodes(schedule: Schedule) -> None:
+    for group_job in schedule.group_jobs:
+        first = group_job.works[0].variant
         if first.node_kind not in (None, first.node.kind):
             raise InputError(
                 f"'{first.group}' is to be measured on a node of the kind {first.node_kind}, this machine is of the "
@@ -68,22 +71,22 @@ def _refuse_other_nodes(order: Order) -> None:
             )
 
 
-def _time(order: Order, tally: Tally) -> None:
-    rng = random.Random(order.seed)  # noqa: S311 - the order of turns
-    second_seconds = sum(piece.second_seconds for piece in order.pieces)
-    for number, piece in enumerate(order.pieces):
-        name, seconds = piece.works[0].variant.group, piece.timing_seconds
+def _time(schedule: Schedule, counter: ProgressCounter) -> None:
+    rng = random.Random(schedule.seed)  # noqa: S311 - the order of turns
+    follow_up_seconds = sum(group_job.follow_up_seconds for group_job in schedule.group_jobs)
+    for number, group_job in enumerate(schedule.group_jobs):
+        name, seconds = group_job.works[0].variant.group, group_job.timing_seconds
         if seconds:
-            later = sum(each.timing_seconds for each in order.pieces[number + 1 :]) + second_seconds
+            later = sum(each.timing_seconds for each in schedule.group_jobs[number + 1 :]) + follow_up_seconds
             time_group(
-                [work.variant for work in piece.works],
-                _reserving(order.rules, own=seconds, later=later),
-                tally.part(name, seconds, len(piece.works) + 1),
+                [work.variant for work in group_job.works],
+                _reserving(schedule.rules, own=seconds, later=later),
+                counter.part(name, seconds, len(group_job.works) + 1),
                 rng,
-                keep=order.keep,
+                keep=schedule.keep,
             )
-            tally.report(name, f"{name}: timed", seconds)
-        order.report_timed(piece)
+            counter.report(name, f"{name}: timed", seconds)
+        schedule.report_timed(group_job)
 
 
 def _reserving(rules: Rules, own: float, later: float) -> Rules:

@@ -1,4 +1,4 @@
-"""What a node tells while it measures a unit."""
+"""What a node tells while it measures a job."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,41 +9,41 @@ from kerasunroll.measurement.records.node import Node
 
 @dataclass(frozen=True)
 class Begun:
-    """The unit has arrived.
+    """The job has arrived.
 
     Args:
-        unit: Integer. Which one.
+        job: Integer. Which one.
         node: `Node`. Where.
     """
 
-    unit: int
+    job: int
     node: Node
 
 
 @dataclass(frozen=True)
-class News:
-    """How far a unit has come.
+class ProgressMessage:
+    """How far a job has come.
 
     Args:
-        unit: Integer. Which one.
+        job: Integer. Which one.
         doing: String. What is being done.
         done: Float. The share that is done, from 0 to 1.
     """
 
-    unit: int
+    job: int
     doing: str
     done: float
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A unit has been timed.
+    """A job has been timed.
 
     Args:
-        unit: Integer. Which one.
+        job: Integer. Which one.
     """
 
-    unit: int
+    job: int
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,16 @@ class Result:
     """A record, and what lies in the folder of its variant.
 
     Args:
-        unit: Integer. Which one.
+        job: Integer. Which one.
         variant: Integer. Which of its variants.
         record: String. The `Record` as JSON.
         files: Mapping from paths relative to the variant's folder to what is in them: those that are new.
     """
 
-    unit: int
+    job: int
     variant: int
     record: str
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-Message: TypeAlias = Begun | News | Timed | Result
+Message: TypeAlias = Begun | ProgressMessage | Timed | Result

@@ -1,4 +1,4 @@
-"""The nodes of a Ray cluster: what each is, which are alike, and what a unit claims of one."""
+"""The nodes of a Ray cluster: what each is, which are alike, and what a job claims of one."""
 
 import contextlib
 import os
@@ -45,21 +45,21 @@ class Pool:
 
     @property
     def places_per_node(self) -> int:
-        """How many units run on a node at once: one per GPU, or else one."""
+        """How many jobs run on a node at once: one per GPU, or else one."""
         return max(1, self.gpus)
 
     @property
     def places(self) -> int:
-        """How many units run at once."""
+        """How many jobs run at once."""
         return self.places_per_node * len(self.nodes)
 
     @property
     def cpus_per_place(self) -> int:
-        """The CPUs that a unit claims: all that a node has, or the share of its GPU."""
+        """The CPUs that a job claims: all that a node has, or the share of its GPU."""
         return max(1, self.cpus // self.places_per_node)
 
     def claim(self, avoid: Collection[str] = ()) -> dict[str, Any]:
-        """Return the resources by which Ray gives a unit a node to itself, or a GPU with its share of the CPUs.
+        """Return the resources by which Ray gives a job a node to itself, or a GPU with its share of the CPUs.
 
         Args:
             avoid: Nodes that it should not get, as long as there are others.

@@ -10,46 +10,46 @@ import ray
 from ray.util.queue import Empty, Queue
 
 from kerasunroll.errors import InputError, RunError
-from kerasunroll.measurement.execution.executor import Order
-from kerasunroll.measurement.execution.messages import Begun, Message, News, Result, Timed
+from kerasunroll.measurement.execution.executor import Schedule
+from kerasunroll.measurement.execution.messages import Begun, Message, ProgressMessage, Result, Timed
 from kerasunroll.measurement.execution.nodes import Pool, at, here, in_words, refuse_unlike, restore_own_threads, survey
-from kerasunroll.measurement.execution.remote_job import Post, Unit, measure_unit
-from kerasunroll.measurement.execution.shipping import Parcel, named_files, put_down
+from kerasunroll.measurement.execution.remote_job import RemoteJob, Send, measure_remote_job
+from kerasunroll.measurement.execution.shipping import ShippedFile, named_files, put_down
 from kerasunroll.measurement.planning.findings import is_finished
-from kerasunroll.measurement.planning.jobs import Piece, Work
-from kerasunroll.measurement.progress import Tally
+from kerasunroll.measurement.planning.jobs import GroupJob, Work
+from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.environment import Environment, differences
 from kerasunroll.measurement.records.node import Node
 from kerasunroll.measurement.records.record import Outcome, Record
 from kerasunroll.units import format_count
 
 ATTEMPTS: Final = 3
-"""How often a unit is begun at most, where nodes die under it."""
+"""How often a job is begun at most, where nodes die under it."""
 
 POLL_SECONDS: Final = 0.1
-"""How long to wait for news before looking whether a unit has ended."""
+"""How long to wait for progress before looking whether a job has ended."""
 
 AHEAD: Final = 2
 """Units handed to Ray for each place: the one that runs, and the next one, so that no place waits for us."""
 
 GRACE_SECONDS: Final = 5.0
-"""What units have to send what they know, once they are told to end."""
+"""What jobs have to send what they know, once they are told to end."""
 
-Measure = Callable[[Unit, list[Parcel], Node, Post], None]
+Measure = Callable[[RemoteJob, list[ShippedFile], Node, Send], None]
 
 
 class RayExecutor:
     """Measures on the nodes of the Ray cluster that this process is connected to.
 
-    Each piece of an order is a unit: it goes to one node and has it to itself, or one GPU with its share of the CPUs.
-    Which node that is, and when, is Ray's business. A unit whose node dies is begun again on another one, at most
-    `attempts` times in all.
+    Each job of a schedule is a task of Ray's: it goes to one node and has it to itself, or one GPU with its share of
+    the CPUs. Which node that is, and when, is Ray's business. A job whose node dies is begun again on another one, at
+    most `attempts` times in all.
 
     Args:
         per_kind: Boolean. Whether everything is to be measured on each kind of node. Defaults to `False`.
         mix_environments: Boolean. Whether nodes may differ otherwise. Defaults to `False`.
-        attempts: Integer. How often a unit is begun at most. Defaults to 3.
-        measure: Function that does the work on a node. Defaults to `measure_unit`.
+        attempts: Integer. How often a job is begun at most. Defaults to 3.
+        measure: Function that does the work on a node. Defaults to `measure_remote_job`.
 
     Raises:
         InputError: If the cluster has no node to measure on, or nodes that are not alike.
@@ -62,7 +62,7 @@ class RayExecutor:
         per_kind: bool = False,
         mix_environments: bool = False,
         attempts: int = ATTEMPTS,
-        measure: Measure = measure_unit,
+        measure: Measure = measure_remote_job,
     ) -> None:
         self.pools = survey()
         if not self.pools:
@@ -77,7 +77,7 @@ class RayExecutor:
 
     @property
     def places(self) -> int:
-        """How many units are measured at once."""
+        """How many jobs are measured at once."""
         return sum(pool.places for pool in self.pools)
 
     @property
@@ -94,13 +94,13 @@ class RayExecutor:
         """Return the cluster in one line."""
         return f"Ray cluster: {', '.join(pool.describe() for pool in self.pools)}."
 
-    def run(self, order: Order) -> None:
-        """Measure every piece of an order.
+    def run(self, schedule: Schedule) -> None:
+        """Measure every group of a schedule.
 
         Raises:
             RunError: If the last node that could measure what is missing has gone, or a result cannot be written.
         """
-        run = _Run(self, order)
+        run = _Run(self, schedule)
         try:
             run.until_done()
         except ray.exceptions.RayError as error:
@@ -112,10 +112,10 @@ class RayExecutor:
 
 @dataclass(eq=False)
 class _Task:
-    """A unit that is to be measured, and what became of it so far."""
+    """A job that is to be measured, and what became of it so far."""
 
     number: int
-    piece: Piece
+    group_job: GroupJob
     failed: list[str] = field(default_factory=list)
     avoid: set[str] = field(default_factory=set)
     node: Node | None = None
@@ -123,7 +123,7 @@ class _Task:
 
     @property
     def works(self) -> list[Work]:
-        return self.piece.works
+        return self.group_job.works
 
     @property
     def group(self) -> str:
@@ -134,32 +134,32 @@ class _Task:
 
 
 class _Run:
-    """One order on its way through the cluster."""
+    """One schedule on its way through the cluster."""
 
-    def __init__(self, executor: RayExecutor, order: Order) -> None:
+    def __init__(self, executor: RayExecutor, schedule: Schedule) -> None:
         self._executor = executor
-        self._order = order
+        self._schedule = schedule
         self._pools = executor.pools
         self._lost: set[str] = set()
-        self._tasks = [_Task(number, piece) for number, piece in enumerate(order.pieces)]
-        self._waiting = deque(task for task in self._tasks if task.piece.seconds)
+        self._tasks = [_Task(number, group_job) for number, group_job in enumerate(schedule.group_jobs)]
+        self._waiting = deque(task for task in self._tasks if task.group_job.seconds)
         self._running: dict[Any, tuple[_Task, Pool]] = {}
         self._done = 0
         # Here, where it neither disturbs a measurement nor dies with a node.
         self._mailbox = Queue(
             actor_options={"num_cpus": 0, "label_selector": at(ray.get_runtime_context().get_node_id())}
         )
-        self._parcels: dict[str, Any] = {}
-        self._tally = Tally(order.seconds or 1.0, order.tell)
+        self._files: dict[str, Any] = {}
+        self._counter = ProgressCounter(schedule.seconds or 1.0, schedule.on_progress)
         self._function = ray.remote(_on_node)
 
     def until_done(self) -> None:
         for task in self._tasks:
-            if not task.piece.seconds:
-                self._order.report_timed(task.piece)
+            if not task.group_job.seconds:
+                self._schedule.report_timed(task.group_job)
         while self._waiting or self._running:
             self._hand_out()
-            # Asked first: what a unit has sent before its end is in the mailbox by then.
+            # Asked first: what a job has sent before its end is in the mailbox by then.
             ended = ray.wait(list(self._running), num_returns=len(self._running), timeout=0)[0] if self._running else []
             self._read_mail(0.0 if ended else POLL_SECONDS)
             for reference in ended:
@@ -167,7 +167,7 @@ class _Run:
         self._mailbox.shutdown(force=True)
 
     def end(self) -> None:
-        """Tell all units to end, and take what they still send."""
+        """Tell all jobs to end, and take what they still send."""
         for reference in self._running:
             ray.cancel(reference)
         until = time.monotonic() + GRACE_SECONDS
@@ -180,7 +180,7 @@ class _Run:
             ray.cancel(reference, force=True)
 
     def _hand_out(self) -> None:
-        if self._order.rules.seconds_left == 0:
+        if self._schedule.rules.seconds_left == 0:
             self._waiting.clear()
         load = Counter(id(pool) for _, pool in self._running.values())
         for pool in self._pools:
@@ -198,30 +198,30 @@ class _Run:
         return next((task for task in self._waiting if task.fits(pool)), None)
 
     def _submit(self, task: _Task, pool: Pool) -> None:
-        order, works = self._order, tuple(task.works)
-        measured = [order.findings.measured(work.variant) for work in works]
-        unit = Unit(
+        schedule, works = self._schedule, tuple(task.works)
+        measured = [schedule.findings.measured(work.variant) for work in works]
+        job = RemoteJob(
             number=task.number,
             works=works,
-            second=order.second,
-            timed=order.timed,
+            follow_up=schedule.follow_up,
+            timed=schedule.timed,
             known=tuple(record.model_dump_json() for each in measured for record in each.records),
-            rules=order.rules,
-            until=time.time() + order.rules.seconds_left,
-            seed=order.seed + task.number,
+            rules=schedule.rules,
+            until=time.time() + schedule.rules.seconds_left,
+            seed=schedule.seed + task.number,
             jobs=pool.cpus_per_place,
         )
         names = dict.fromkeys(name for work in works for name in named_files(work.variant.config))
-        parcels = [self._parcel(name) for name in names]
+        files = [self._shipped(name) for name in names]
         function = self._function.options(max_retries=0, name=task.group, **pool.claim(avoid=task.avoid))
-        reference = function.remote(self._executor.measure, unit, tuple(task.failed), self._mailbox.actor, *parcels)
+        reference = function.remote(self._executor.measure, job, tuple(task.failed), self._mailbox.actor, *files)
         self._running[reference] = task, pool
 
-    def _parcel(self, name: str) -> Any:
+    def _shipped(self, name: str) -> Any:
         """Put a file where every node can get it, once."""
-        if name not in self._parcels:
-            self._parcels[name] = ray.put(Parcel.of(name))
-        return self._parcels[name]
+        if name not in self._files:
+            self._files[name] = ray.put(ShippedFile.of(name))
+        return self._files[name]
 
     def _read_mail(self, seconds: float) -> None:
         try:
@@ -233,23 +233,23 @@ class _Run:
             self._take(message)
 
     def _take(self, message: Message) -> None:
-        task = self._tasks[message.unit]
+        task = self._tasks[message.job]
         match message:
             case Begun(node=node):
                 task.node = node
                 self._report(task, "begun", 0.0)
-            case News(doing=doing, done=done):
+            case ProgressMessage(doing=doing, done=done):
                 self._report(task, doing, done)
             case Timed():
                 if not task.told:
-                    self._order.report_timed(task.piece)
+                    self._schedule.report_timed(task.group_job)
                 task.told = True
             case Result(variant=number, record=text, files=files):
                 put_down(files, task.works[number].variant.folder)
-                self._order.keep(Record.model_validate_json(text))
+                self._schedule.keep(Record.model_validate_json(text))
 
     def _conclude(self, reference: Any) -> None:
-        """Take note of a unit that has ended; see to one that came to nothing."""
+        """Take note of a job that has ended; see to one that came to nothing."""
         task, pool = self._running.pop(reference)
         try:
             ray.get(reference)
@@ -294,9 +294,9 @@ class _Run:
         cause = f"it was begun {len(task.failed)} times, each time in vain: {'; '.join(task.failed)}"
         node = Node(name="none", kind=pool.kind, earlier=tuple(task.failed))
         for work in task.works:
-            for measurement in (["timing"] if self._order.timed else []) + [self._order.second]:
-                if not is_finished(self._order.findings.of(work.variant, measurement)):
-                    self._order.keep(
+            for measurement in (["timing"] if self._schedule.timed else []) + [self._schedule.follow_up]:
+                if not is_finished(self._schedule.findings.of(work.variant, measurement)):
+                    self._schedule.keep(
                         Record(
                             configuration=work.variant.question(measurement),
                             variant=work.variant.setting,
@@ -308,23 +308,23 @@ class _Run:
                     )
         self._done += 1
         self._report(task, "given up", 1.0)
-        self._order.report_timed(task.piece)
+        self._schedule.report_timed(task.group_job)
 
     def _report(self, task: _Task, doing: str, done: float) -> None:
         share = f"{format_count(self._done)} of {format_count(len(self._tasks))} groups"
         where = f" on {task.node}" if task.node else ""
-        self._tally.report(str(task.number), f"{share}, {task.group}{where}: {doing}", done * task.piece.seconds)
+        self._counter.report(str(task.number), f"{share}, {task.group}{where}: {doing}", done * task.group_job.seconds)
 
 
-def _on_node(measure: Measure, unit: Unit, failed: tuple[str, ...], mailbox: Any, *parcels: Parcel) -> None:
-    """Do the work of a unit; what a node runs."""
+def _on_node(measure: Measure, job: RemoteJob, failed: tuple[str, ...], mailbox: Any, *files: ShippedFile) -> None:
+    """Do the work of a job; what a node runs."""
     restore_own_threads()
     node = here(failed)
 
-    def post(message: Message) -> None:
+    def send(message: Message) -> None:
         # Waits until it has arrived, so that nothing is sent while something is timed. Not by ray.get: a task that
-        # waits there gives its CPUs back, and another unit would begin beside this one.
+        # waits there gives its CPUs back, and another job would begin beside this one.
         mailbox.put.remote(message).future().result()
 
-    post(Begun(unit.number, node))
-    measure(unit, list(parcels), node, post)
+    send(Begun(job.number, node))
+    measure(job, list(files), node, send)

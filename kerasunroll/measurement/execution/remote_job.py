@@ -1,4 +1,4 @@
-"""A unit: what is compared with each other, measured on one node as it would be on any machine."""
+"""A remote job: what is compared with each other, measured on one node as it would be on any machine."""
 
 import tempfile
 import threading
@@ -7,33 +7,33 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kerasunroll.measurement.execution.executor import Order
+from kerasunroll.measurement.execution.executor import Schedule
 from kerasunroll.measurement.execution.local import LocalExecutor
-from kerasunroll.measurement.execution.messages import Message, News, Result, Timed
-from kerasunroll.measurement.execution.shipping import Outbox, Parcel, with_files
+from kerasunroll.measurement.execution.messages import Message, ProgressMessage, Result, Timed
+from kerasunroll.measurement.execution.shipping import NewFiles, ShippedFile, with_files
 from kerasunroll.measurement.planning.findings import Findings
-from kerasunroll.measurement.planning.jobs import Second, Work, outstanding
+from kerasunroll.measurement.planning.jobs import FollowUp, Work, outstanding
 from kerasunroll.measurement.planning.rules import Rules
-from kerasunroll.measurement.planning.variant import Site
+from kerasunroll.measurement.planning.variant import Placement
 from kerasunroll.measurement.progress import Progress
 from kerasunroll.measurement.records.environment import differences, environment
 from kerasunroll.measurement.records.node import Node
 from kerasunroll.measurement.records.record import Record
 
-NEWS_SECONDS = 0.5
+PROGRESS_SECONDS = 0.5
 """How often a node tells how far it has come."""
 
-Post = Callable[[Message], object]
+Send = Callable[[Message], object]
 
 
 @dataclass(frozen=True)
-class Unit:
+class RemoteJob:
     """What is compared with each other, on its way to a node.
 
     Args:
         number: Integer. Which one.
         works: Tuple of `Work`: the variants of one group.
-        second: What follows the timing.
+        follow_up: What follows the timing.
         timed: Boolean. Whether they are to be timed at all.
         known: Tuple of strings: the records that there are of them, as JSON.
         rules: What each worker may use.
@@ -44,7 +44,7 @@ class Unit:
 
     number: int
     works: tuple[Work, ...]
-    second: Second
+    follow_up: FollowUp
     timed: bool
     known: tuple[str, ...]
     rules: Rules
@@ -53,63 +53,63 @@ class Unit:
     jobs: int
 
 
-def measure_unit(unit: Unit, parcels: list[Parcel], node: Node, post: Post) -> None:
-    """Measure what is still missing of a unit; tell each record as it comes, with the files that belong to it.
+def measure_remote_job(job: RemoteJob, files: list[ShippedFile], node: Node, send: Send) -> None:
+    """Measure what is still missing of a job; tell each record as it comes, with the files that belong to it.
 
-    What another kind of environment has measured does not count here: then the whole unit is measured anew, so that
+    What another kind of environment has measured does not count here: then the whole job is measured anew, so that
     records of unlike nodes never meet in one ratio.
 
     Args:
-        unit: `Unit`.
-        parcels: The files that its variants name.
+        job: `RemoteJob`.
+        files: The files that its variants name.
         node: `Node`. The one that this is.
-        post: Called with each `Message`.
+        send: Called with each `Message`.
     """
     here = environment()
-    known = [Record.model_validate_json(text) for text in unit.known]
+    known = [Record.model_validate_json(text) for text in job.known]
     findings = Findings(record for record in known if not differences(record.environment, here))
     with tempfile.TemporaryDirectory(prefix="kerasunroll-") as scratch:
-        works = _moved_in(unit, parcels, node, Path(scratch))
-        LocalExecutor(jobs=unit.jobs).run(
-            Order(
-                outstanding(works, unit.second, findings, timed=unit.timed),
-                second=unit.second,
-                rules=replace(unit.rules, deadline=time.monotonic() + max(0.0, unit.until - time.time())),
+        works = _moved_in(job, files, node, Path(scratch))
+        LocalExecutor(jobs=job.jobs).run(
+            Schedule(
+                outstanding(works, job.follow_up, findings, timed=job.timed),
+                follow_up=job.follow_up,
+                rules=replace(job.rules, deadline=time.monotonic() + max(0.0, job.until - time.time())),
                 findings=findings,
-                keep=_Keeper(unit, works, findings, post),
-                tell=_Teller(unit.number, post),
-                on_timed=lambda _: post(Timed(unit.number)),
-                timed=unit.timed,
-                seed=unit.seed,
+                keep=_Keeper(job, works, findings, send),
+                on_progress=_Teller(job.number, send),
+                on_timed=lambda _: send(Timed(job.number)),
+                timed=job.timed,
+                seed=job.seed,
             )
         )
 
 
-def _moved_in(unit: Unit, parcels: list[Parcel], node: Node, scratch: Path) -> list[Work]:
-    """Return the unit's variants with folders and files of this node."""
-    places = {parcel.name: parcel.unpack(scratch / "files") for parcel in parcels}
+def _moved_in(job: RemoteJob, files: list[ShippedFile], node: Node, scratch: Path) -> list[Work]:
+    """Return the job's variants with folders and files of this node."""
+    places = {file.name: file.unpack(scratch / "files") for file in files}
     return [
         replace(
             work,
             variant=replace(
                 work.variant,
                 folder=scratch / work.variant.setting,
-                site=Site(node, with_files(work.variant.config, places)),
+                site=Placement(node, with_files(work.variant.config, places)),
             ),
         )
-        for work in unit.works
+        for work in job.works
     ]
 
 
 class _Keeper:
     """Sends each record, in any thread, behind the files that belong to it."""
 
-    def __init__(self, unit: Unit, works: list[Work], findings: Findings, post: Post) -> None:
-        self._unit = unit
+    def __init__(self, job: RemoteJob, works: list[Work], findings: Findings, send: Send) -> None:
+        self._job = job
         self._folders = {work.variant.setting: work.variant.folder for work in works}
-        self._outboxes = {setting: Outbox(folder) for setting, folder in self._folders.items()}
+        self._new_files = {setting: NewFiles(folder) for setting, folder in self._folders.items()}
         self._findings = findings
-        self._post = post
+        self._send = send
         self._sending = threading.Lock()
 
     def __call__(self, record: Record) -> None:
@@ -117,22 +117,22 @@ class _Keeper:
             self._findings.add(record)
             number = list(self._folders).index(record.variant)
             if record.cause:  # it may name the log, which will lie with the run
-                there = str(self._unit.works[number].variant.folder)
+                there = str(self._job.works[number].variant.folder)
                 cause = record.cause.replace(str(self._folders[record.variant]), there)
                 record = record.model_copy(update={"cause": cause})
-            files = self._outboxes[record.variant].take()
-            self._post(Result(self._unit.number, number, record.model_dump_json(), files))
+            files = self._new_files[record.variant].take()
+            self._send(Result(self._job.number, number, record.model_dump_json(), files))
 
 
 class _Teller:
-    """Tells how far the unit has come, now and then."""
+    """Tells how far the job has come, now and then."""
 
-    def __init__(self, number: int, post: Post) -> None:
+    def __init__(self, number: int, send: Send) -> None:
         self._number = number
-        self._post = post
+        self._send = send
         self._told = 0.0
 
-    def __call__(self, news: Progress) -> None:
-        if time.monotonic() - self._told >= NEWS_SECONDS:
+    def __call__(self, progress: Progress) -> None:
+        if time.monotonic() - self._told >= PROGRESS_SECONDS:
             self._told = time.monotonic()
-            self._post(News(self._number, news.doing, news.done))
+            self._send(ProgressMessage(self._number, progress.doing, progress.done))

@@ -13,7 +13,7 @@ from kerasunroll.training.config import TrainingConfig
 
 
 @dataclass(frozen=True)
-class Parcel:
+class ShippedFile:
     """A file on its way.
 
     Args:
@@ -27,7 +27,7 @@ class Parcel:
     content: bytes
 
     @classmethod
-    def of(cls, name: str) -> "Parcel":
+    def of(cls, name: str) -> "ShippedFile":
         """Return a file of this machine.
 
         Raises:
@@ -70,7 +70,7 @@ def with_files(config: TrainingConfig, places: Mapping[str, Path]) -> TrainingCo
 
 
 @dataclass
-class Outbox:
+class NewFiles:
     """What a variant's folder holds that has not been sent yet.
 
     Args:

@@ -14,7 +14,7 @@ from kerasunroll.measurement.records.record import Record
 JOBS: Final = os.cpu_count() or 1
 """How many variants are trained, or have their memory counted, at once."""
 
-Second: TypeAlias = Literal["training", "memory"]
+FollowUp: TypeAlias = Literal["training", "memory"]
 """What follows the timing."""
 
 
@@ -36,64 +36,70 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Piece:
+class GroupJob:
     """What is to be done for one group.
 
     Args:
         works: The variants of the group.
         timing_seconds: Float. How long it will take to time them in the fewest rounds, 0 if that has been done.
         round_seconds: Float. How long each further round takes.
-        second: Those of them that are still to be trained, or to have their memory counted.
-        second_seconds: Float. How long that will take, several at once.
+        follow_up: Those of them that are still to be trained, or to have their memory counted.
+        follow_up_seconds: Float. How long that will take, several at once.
     """
 
     works: list[Work]
     timing_seconds: float
     round_seconds: float
-    second: list[Work]
-    second_seconds: float
+    follow_up: list[Work]
+    follow_up_seconds: float
 
     @property
     def seconds(self) -> float:
         """How long all of it will take."""
-        return self.timing_seconds + self.second_seconds
+        return self.timing_seconds + self.follow_up_seconds
 
 
-def outstanding(works: Iterable[Work], second: Second, findings: Findings, *, timed: bool = True) -> list[Piece]:
+def outstanding(
+    works: Iterable[Work], follow_up: FollowUp, findings: Findings, *, timed: bool = True
+) -> list[GroupJob]:
     """Return what is still to be done for each group, those included for which nothing is.
 
     Args:
         works: The variants, those of one group in a row.
-        second: What follows the timing.
+        follow_up: What follows the timing.
         findings: What is known already.
         timed: Boolean. Whether the variants are to be timed at all. Defaults to `True`.
     """
-    pieces = []
+    group_jobs = []
     for _, group in groupby(works, key=lambda work: work.variant.group):
         members = list(group)
         done = not timed or timed_together([findings.of(work.variant, "timing") for work in members])
-        missing = [work for work in members if not is_finished(findings.of(work.variant, second))]
-        pieces.append(
-            Piece(
+        missing = [work for work in members if not is_finished(findings.of(work.variant, follow_up))]
+        group_jobs.append(
+            GroupJob(
                 works=members,
                 timing_seconds=0.0 if done else sum(work.estimate.timing for work in members),
                 round_seconds=0.0 if done else sum(work.estimate.rounds for work in members),
-                second=missing,
-                second_seconds=sum(work.seconds(second) for work in missing) / JOBS,
+                follow_up=missing,
+                follow_up_seconds=sum(work.seconds(follow_up) for work in missing) / JOBS,
             )
         )
-    return pieces
+    return group_jobs
 
 
-def affordable(pieces: Sequence[Piece], seconds: float) -> list[Piece]:
-    """Return the first pieces that fit into a time, but at least one with something to do.
+def affordable(group_jobs: Sequence[GroupJob], seconds: float) -> list[GroupJob]:
+    """Return the first jobs that fit into a time, but at least one with something to do.
 
     Args:
-        pieces: What is to be done, the most important first.
+        group_jobs: What is to be done, the most important first.
         seconds: Float. The time there is.
     """
-    begun = list(accumulate(piece.seconds for piece in pieces))
-    return [piece for piece, total in zip(pieces, begun, strict=True) if total <= seconds or total == piece.seconds]
+    begun = list(accumulate(group_job.seconds for group_job in group_jobs))
+    return [
+        group_job
+        for group_job, total in zip(group_jobs, begun, strict=True)
+        if total <= seconds or total == group_job.seconds
+    ]
 
 
 def timed_together(timings: Sequence[Record | None]) -> bool:

@@ -5,14 +5,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from kerasunroll import __version__
 from kerasunroll.data import Source, open_source
 from kerasunroll.errors import InputError
 from kerasunroll.measurement.planning.estimate import estimate
 from kerasunroll.measurement.planning.grid import Grid, ModelGrid
-from kerasunroll.measurement.planning.jobs import Second, Work
+from kerasunroll.measurement.planning.jobs import FollowUp, Work
 from kerasunroll.measurement.planning.variant import Variant, group_name
 from kerasunroll.measurement.records import store
 from kerasunroll.measurement.records.environment import Environment, differences, environment
@@ -48,7 +48,7 @@ class Plan(BaseModel):
 
     Args:
         configs: Tuple of `TrainingConfig`: the variants, those of one group in a row.
-        second: `"training"` or `"memory"`. Whether every variant is trained with everything logged, or its memory
+        follow_up: `"training"` or `"memory"`. Whether every variant is trained with everything logged, or its memory
             counted only.
         sources: Mapping from the length of sequences that was asked for to `SourceFacts`.
         inference: Boolean. Whether the forward pass and `predict` are timed too. Defaults to `True`.
@@ -62,7 +62,7 @@ class Plan(BaseModel):
 
     schema_version: Literal[1] = 1
     configs: tuple[Annotated[TrainingConfig, BeforeValidator(_read_config)], ...]
-    second: Second
+    follow_up: Annotated[FollowUp, Field(validation_alias=AliasChoices("follow_up", "second"))]
     sources: Frozen[SourceFacts]
     inference: bool = True
     node_kinds: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Plan(BaseModel):
         cls,
         grid: Grid | ModelGrid,
         options: Mapping[str, Any],
-        second: Second,
+        follow_up: FollowUp,
         *,
         inference: bool = True,
         node_kinds: Sequence[str] = (),
@@ -83,7 +83,7 @@ class Plan(BaseModel):
         Args:
             grid: `Grid` or `ModelGrid`.
             options: Arguments of `TrainingConfig.for_source` or `for_model`, the same for all variants.
-            second: What follows the timing.
+            follow_up: What follows the timing.
             inference: Boolean. Whether to time the forward pass and `predict` too. Defaults to `True`.
             node_kinds: Strings. The kinds of nodes to measure each group on. Defaults to none: once, wherever.
 
@@ -100,7 +100,11 @@ class Plan(BaseModel):
 
         configs = grid.configs(opened, options)
         return cls(
-            configs=tuple(configs), second=second, sources=sources, inference=inference, node_kinds=tuple(node_kinds)
+            configs=tuple(configs),
+            follow_up=follow_up,
+            sources=sources,
+            inference=inference,
+            node_kinds=tuple(node_kinds),
         )
 
     @property

@@ -12,7 +12,7 @@ LOOP: Final = "loop"
 
 
 @dataclass(frozen=True)
-class Site:
+class Placement:
     """Where a variant is measured that was sent to a node.
 
     Args:
@@ -32,13 +32,13 @@ class Variant:
         config: `TrainingConfig`.
         folder: Path. The folder of TensorBoard's runs, the model and the logs of this variant.
         node_kind: String or `None`. The kind of node that it is measured on, where the kinds are compared.
-        site: `Site`, or `None` on the machine where it was planned.
+        site: `Placement`, or `None` on the machine where it was planned.
     """
 
     config: TrainingConfig
     folder: Path
     node_kind: str | None = None
-    site: Site | None = None
+    site: Placement | None = None
 
     @property
     def group(self) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.planning.variant import Variant
-from kerasunroll.measurement.progress import Tally
+from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.environment import environment
 from kerasunroll.measurement.records.record import Outcome, Record
 from kerasunroll.measurement.stages.side_by_side import Workers, side_by_side
@@ -19,7 +19,7 @@ _PHASES: Final = ("start", "import", "build", "compile", "forward", "end")
 def count_variants(
     variants: Sequence[Variant],
     rules: Rules,
-    tally: Tally,
+    counter: ProgressCounter,
     jobs: int,
     keep: Callable[[Record], object] = lambda record: None,  # noqa: ARG005
 ) -> list[Record]:
@@ -34,33 +34,33 @@ def count_variants(
     Args:
         variants: The variants.
         rules: What each worker may use, and until when there is time.
-        tally: Is told about the work done: one piece per variant.
+        counter: Is told about the work done: one piece per variant.
         jobs: Integer. How many variants are measured at once.
         keep: Called with each record as soon as there is one, in any thread.
     """
     workers = Workers(rules)
 
     def count(variant: Variant) -> Record:
-        record = _count(variant, tally, workers)
+        record = _count(variant, counter, workers)
         keep(record)
         return record
 
     return side_by_side(variants, count, workers, jobs)
 
 
-def _count(variant: Variant, tally: Tally, workers: Workers) -> Record:
-    def tell(phase: str) -> None:
+def _count(variant: Variant, counter: ProgressCounter, workers: Workers) -> Record:
+    def on_progress(phase: str) -> None:
         done = _PHASES.index(phase) / (len(_PHASES) - 1)
-        tally.report(f"{variant.group} {variant} memory", f"{variant}: memory, {phase}", done)
+        counter.report(f"{variant.group} {variant} memory", f"{variant}: memory, {phase}", done)
 
     started = datetime.now(UTC)
     ending = workers.run(
         {"config": variant.job, "folder": str(variant.folder)},
         module="kerasunroll.measurement.stages.memory_worker",
         log_path=variant.folder / "memory.log",
-        on_phase=tell,
+        on_phase=on_progress,
     )
-    tell("end")
+    on_progress("end")
     return Record(
         configuration=variant.question(MEASUREMENT),
         variant=variant.setting,

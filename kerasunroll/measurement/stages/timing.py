@@ -19,7 +19,7 @@ import numpy as np
 
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.planning.variant import LOOP, Variant
-from kerasunroll.measurement.progress import Tally
+from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.environment import environment
 from kerasunroll.measurement.records.record import Outcome, Record, Stopped
 from kerasunroll.measurement.stages.endings import budget_spent, describe_interrupt, explained
@@ -60,7 +60,7 @@ PREDICT: Final = Kind("predict", "predict_seconds", "predictions", block_seconds
 def time_group(
     variants: Sequence[Variant],
     rules: Rules,
-    tally: Tally,
+    counter: ProgressCounter,
     rng: random.Random,
     *,
     keep: Callable[[Record], object] = lambda record: None,  # noqa: ARG005
@@ -73,12 +73,12 @@ def time_group(
     Args:
         variants: The variants, the same but for the setting.
         rules: What each worker may use, and when the rounds end.
-        tally: Is told about the work done: one piece per variant and one for the rounds.
+        counter: Is told about the work done: one piece per variant and one for the rounds.
         rng: Draws the order of turns.
         keep: Called with each record at the end. After Ctrl-C, or any other exception, it is called for the variants
             of which something is known, and the exception goes on.
     """
-    group = _Group([_Timed(variant) for variant in variants], rules, tally, rng)
+    group = _Group([_Timed(variant) for variant in variants], rules, counter, rng)
     try:
         with ExitStack() as alive:
             group.measure(alive)
@@ -119,7 +119,7 @@ class _Group:
 
     timed: list[_Timed]
     rules: Rules
-    tally: Tally
+    counter: ProgressCounter
     rng: random.Random
     session: str = field(default_factory=lambda: secrets.token_hex(6))
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -159,10 +159,10 @@ class _Group:
             return
         phases = ["start", "import", "build", "compile", "steady"]
 
-        def tell(phase: str) -> None:
+        def on_progress(phase: str) -> None:
             if phase in phases:
                 done = phases.index(phase) / (len(phases) - 1)
-                self.tally.report(f"{variant.group} {variant}", f"{variant}: {phase}", done)
+                self.counter.report(f"{variant.group} {variant}", f"{variant}: {phase}", done)
 
         timed.worker = alive.enter_context(
             Worker(
@@ -171,7 +171,7 @@ class _Group:
                 log_path=log,
                 limits=self.rules.limits,
                 env=TIMED,
-                on_phase=tell,
+                on_phase=on_progress,
             )
         )
         if ready := self._receive(timed):
@@ -257,7 +257,7 @@ class _Group:
 
     def _tell(self, doing: str, done: float) -> None:
         group = self.timed[0].variant.group
-        self.tally.report(f"{group} rounds", f"{group}: {doing}", done)
+        self.counter.report(f"{group} rounds", f"{group}: {doing}", done)
 
     def _share(self, kind: Kind, taken: int) -> float:
         """Return the share of all rounds that are over, the training steps' being as many as there may be."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.planning.variant import Variant
-from kerasunroll.measurement.progress import Tally
+from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.environment import environment
 from kerasunroll.measurement.records.files import write_whole
 from kerasunroll.measurement.records.record import Outcome, Record
@@ -30,7 +30,7 @@ def train_variants(
     variants: Sequence[Variant],
     timings: Mapping[Path, Record],
     rules: Rules,
-    tally: Tally,
+    counter: ProgressCounter,
     jobs: int,
     keep: Callable[[Record], object] = lambda record: None,  # noqa: ARG005
 ) -> list[Record]:
@@ -44,7 +44,7 @@ def train_variants(
         timings: What was measured before, by the variant's folder; logged with the run. Where a variant has none, the
             run logs its own times.
         rules: What each worker may use, and until when there is time.
-        tally: Is told about the work done: one piece per variant.
+        counter: Is told about the work done: one piece per variant.
         jobs: Integer. How many variants are trained at once.
         keep: Called with each record as soon as there is one, in any thread.
     """
@@ -53,7 +53,7 @@ def train_variants(
     def train(variant: Variant) -> Record:
         started = datetime.now(UTC)
         _remove_earlier_curves(variant.folder)
-        record = _record(variant, started, _train(variant, timings.get(variant.folder), tally, workers))
+        record = _record(variant, started, _train(variant, timings.get(variant.folder), counter, workers))
         write_whole(variant.folder / RUN_FILE, record.model_dump_json(indent=1) + "\n")
         keep(record)
         return record
@@ -67,23 +67,23 @@ def _remove_earlier_curves(folder: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _train(variant: Variant, timing: Record | None, tally: Tally, workers: Workers) -> Ending:
+def _train(variant: Variant, timing: Record | None, counter: ProgressCounter, workers: Workers) -> Ending:
     job = {
         "config": variant.job,
         "folder": str(variant.folder),
         "figures": None if timing is None else _logged(timing),
     }
 
-    def tell(message: dict[str, Any]) -> None:
+    def on_progress(message: dict[str, Any]) -> None:
         if "of" in message:
             done = message["done"] / message["of"]
-            tally.report(f"{variant.group} {variant} training", f"{variant}: train", done)
+            counter.report(f"{variant.group} {variant} training", f"{variant}: train", done)
 
     return workers.run(
         job,
         module="kerasunroll.measurement.stages.training_worker",
         log_path=variant.folder / "training.log",
-        on_message=tell,
+        on_message=on_progress,
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kerasunroll.measurement.planning.findings import Measured
-from kerasunroll.measurement.progress import Tally, Tell
+from kerasunroll.measurement.progress import OnProgress, ProgressCounter
 from kerasunroll.report.rows import Row
 from kerasunroll.report.sweeps import find_sweeps
 from kerasunroll.report.tensorboard.curves import setting_curves, sweep_curves
@@ -32,7 +32,7 @@ def write_tensorboard(
     measured: Sequence[Measured],
     verdicts: Sequence[Verdict],
     folder: Path,
-    tell: Tell = lambda news: None,  # noqa: ARG005
+    on_progress: OnProgress = lambda progress: None,  # noqa: ARG005
 ) -> None:
     """Write what TensorBoard shows of a comparison, in place of what an earlier call wrote.
 
@@ -41,7 +41,7 @@ def write_tensorboard(
         measured: What they were made from, in the same order; any record may be missing.
         verdicts: One for each group.
         folder: Path. The folder of the comparison.
-        tell: Called with the `Progress`.
+        on_progress: Called with the `Progress`.
 
     Raises:
         InputError: If the folder cannot be written to.
@@ -51,7 +51,7 @@ def write_tensorboard(
     trained = any(each.training for each in measured)
     varied = varied_values(rows)
     write_events(folder, [(0, layout_summary(trained=trained, swept=bool(sweeps))), (0, experiment_summary(rows))])
-    tally = Tally(len(verdicts) + len(sweeps), tell)
+    counter = ProgressCounter(len(verdicts) + len(sweeps), on_progress)
     for verdict in verdicts:
         members = [place for place, row in enumerate(rows) if row.group == verdict.group]
         group, found = [rows[place] for place in members], [measured[place] for place in members]
@@ -61,10 +61,10 @@ def write_tensorboard(
             variant = variant_summary(row, varied, f"{folder.name}/{row.group}/{row.setting}")
             curves = setting_curves(row.setting, group, found, verdict)
             write_events(each.variant.folder, [(0, variant), *curves])
-        tally.report(verdict.group, f"{verdict.group}: TensorBoard", 1)
+        counter.report(verdict.group, f"{verdict.group}: TensorBoard", 1)
     for sweep in sweeps:
         below = folder / f"{sweep.name}-over-T"
         write_events(below, [(0, picture) for picture in sweep_pictures(sweep)])
         for setting in dict.fromkeys(curve.setting for curve in sweep.curves):
             write_events(below / setting, sweep_curves(setting, sweep))
-        tally.report(below.name, f"{below.name}: TensorBoard", 1)
+        counter.report(below.name, f"{below.name}: TensorBoard", 1)
