@@ -21,6 +21,8 @@ Line = tuple[str, Sequence[Text]]
 """What a line is called, and its cell in each column."""
 
 NOTHING: Final = "–"
+WIDEST: Final = 10.0
+"""An interval that reaches further than this factor to both sides says nothing, so its ends are not shown."""
 STYLES: Final = {"faster": "green", "slower": "red", "no difference": ""}
 
 
@@ -67,7 +69,7 @@ SECTIONS: Final[Sequence[Sequence[tuple[str, str, Format]]]] = [
         ("process growth", "process_growth_bytes", format_bytes),
     ],
     [
-        ("training (fit)", "fit_seconds", format_seconds),
+        ("training, with all logging", "fit_seconds", format_seconds),
         ("final loss", "final_loss", _plain(4)),
         ("final accuracy", "final_accuracy", _percent),
         ("final mae", "final_mae", _plain(4)),
@@ -205,6 +207,8 @@ def _against(row: Row, figure: str, numbers: dict[str, int]) -> Text:
 
 
 def _interval(comparison: Comparison) -> str:
+    if not comparison.high <= WIDEST**2 * comparison.low:
+        return "cannot be told from these rounds"
     return f"{comparison.low:.2f} to {comparison.high:.2f}"
 
 

@@ -21,6 +21,9 @@ from kerasunroll.units import format_count, format_seconds
 NARROW: Final = math.log(1.1)
 """Up to this half-width, in logarithms, "no difference" means that there is none to speak of."""
 
+WIDEST: Final = 10.0
+"""An interval that reaches beyond this factor says nothing, so its ends are not said."""
+
 
 def verdict_text(verdict: Verdict) -> str:
     """Return a verdict as a paragraph, such as `"Take k8. It trains 1.6× faster than the loop (1.5 to 1.7) …"`."""
@@ -85,8 +88,8 @@ def _comparison(ratio: Interval, verdict: Verdict, than: str = "") -> str:
     if ratio.high <= math.exp(2 * NARROW) * ratio.low:
         return f"is no faster{than}"
     faster, slower = _inverse(ratio).high, ratio.high
-    if not (math.isfinite(faster) and math.isfinite(slower)):
-        return f"may be faster or slower{than} (too few rounds to tell)"
+    if not max(faster, slower) <= WIDEST:
+        return f"may be faster or slower{than} (cannot be told from these rounds)"
     return f"may be up to {faster:.2g}× faster or {slower:.2g}× slower{than}"
 
 
@@ -98,7 +101,8 @@ def _too_late(cost: Cost, taken: Cost, verdict: Verdict) -> str:
     unit = _unit(verdict)
     if even.low > steps:
         return (
-            f": it pays for itself only after {_count(even.value)} {unit} ({_range(even, cost)}), not {_count(steps)}"
+            f": over {_count(steps)} {unit} that does not pay, from about {_count(even.value)} on it does "
+            f"({_range(even, cost)})"
         )
     return f": whether it pays for itself within {_count(steps)} {unit} cannot be told (it takes {_range(even, cost)})"
 
