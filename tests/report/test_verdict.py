@@ -56,8 +56,8 @@ def test_a_winner_that_costs_more_says_when_that_has_paid_for_itself():
         (
             448,
             "Take the loop. It takes 20.0 ms a training step and compiles in 2.0 s; full trains 1.6× faster (1.5 to "
-            "1.7), compiles 11 s longer and adds 220 MB: over 448 training steps that does not pay, from about 1,500 on it "
-            "does (710 to 2,400).",
+            "1.7), compiles 11 s longer and adds 220 MB: over 448 training steps that does not pay, from about 1,500 "
+            "on it does (710 to 2,400).",
         ),
         (
             1600,
