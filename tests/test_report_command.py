@@ -27,7 +27,7 @@ def test_both_files_lie_in_the_folder_and_the_verdict_is_printed(tmp_path, capsy
     assert verdict.startswith(
         "lstm-L2-U64-T64: Take the loop. It takes 1.92 ms a training step and compiles in 1.5 s; full"
     )
-    assert "not 264" in verdict  # 6 epochs of 44 batches
+    assert "over 264 training steps that does not pay" in verdict  # 6 epochs of 44 batches
     assert paths == [str(folder / "report.html"), str(folder / "report.md")]
     assert all(Path(path).read_text(encoding="utf-8") for path in paths)
 

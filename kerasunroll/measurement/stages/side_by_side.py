@@ -58,7 +58,13 @@ class Workers:
         message: dict[str, Any] = {}
         try:
             with Worker(
-                job, module=module, log_path=log_path, limits=self.rules.limits, env=COUNTED, on_phase=on_phase
+                job,
+                module=module,
+                log_path=log_path,
+                limits=self.rules.limits,
+                env=COUNTED,
+                on_phase=on_phase,
+                preloaded=True,
             ) as worker:
                 self._add(worker)
                 while "result" not in message:

@@ -1,21 +1,18 @@
 """Timing one variant inside a worker. Imports TensorFlow, so only workers import it."""
 
-import re
-import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import repeat
-from pathlib import Path
 from typing import Any
 
 import keras
-import psutil
 import tensorflow as tf
 
 from kerasunroll.callbacks.training_step.train_function import Call, TrainFunction
 from kerasunroll.inspection.graph.census import graph_census
 from kerasunroll.inspection.graph.path import execution_path
+from kerasunroll.measurement.stages.process_memory import ProcessMemory
 from kerasunroll.training.config import TrainingConfig
 from kerasunroll.training.session import prepare
 
@@ -32,7 +29,7 @@ class Timing:
     """
 
     def __init__(self, config: TrainingConfig) -> None:
-        self._start_bytes = psutil.Process().memory_info().rss
+        self._at_start = ProcessMemory.look()
         start = time.perf_counter()
         session = prepare(config)
         self._build_seconds = time.perf_counter() - start
@@ -48,7 +45,7 @@ class Timing:
         """Have `fit` trace, compile and do the first training step; return what that took and what it made."""
         # fit builds metrics and optimiser before it calls the train function, as in a user's script.
         self._model.fit(self._batch, shuffle=False, verbose=0, callbacks=[self._watch])
-        peak_bytes = peak_resident_bytes()
+        memory = ProcessMemory.look()
         first = self._watch.calls[0]
         graph_def = self._watch.graph.as_graph_def()
         census = graph_census(graph_def)
@@ -61,9 +58,8 @@ class Timing:
             "parameters": self._model.count_params(),
             "training_step_nodes": census.nodes,
             "training_step_graph_bytes": census.bytes,
-            "process_start_bytes": self._start_bytes,
-            "process_peak_bytes": peak_bytes,
-            "process_growth_bytes": peak_bytes - self._start_bytes,
+            "process_start_bytes": self._at_start.now_bytes,
+            "process_growth_bytes": memory.growth_bytes(self._at_start),
         }
 
     def compile_forward(self) -> dict[str, float]:
@@ -108,16 +104,6 @@ class Timing:
         outputs = self._model.predict_function([next(self._inputs[what])])
         # As predict does; and on a GPU the call returns before the work is done.
         tf.nest.map_structure(lambda output: output.numpy(), outputs)
-
-
-def peak_resident_bytes() -> int:
-    """Return the most resident bytes that this process ever had."""
-    try:
-        found = re.search(r"^VmHWM:\s*(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
-    except OSError:
-        found = None
-    # Elsewhere than on Linux. There, this number would hold the parent's bytes at the fork.
-    return int(found[1]) * 1024 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _timed(work: Callable[[], None]) -> float:

@@ -172,10 +172,16 @@ class _Group:
                 limits=self.rules.limits,
                 env=TIMED,
                 on_phase=on_progress,
+                preloaded=True,
             )
         )
         if ready := self._receive(timed):
             timed.figures = dict(ready["figures"])
+            if timed.worker and timed.worker.imported:
+                timed.figures["process_start_bytes"] = timed.worker.imported.resident_bytes
+            timed.figures["process_peak_bytes"] = (
+                timed.figures["process_start_bytes"] + timed.figures["process_growth_bytes"]
+            )
             timed.operations, timed.path = ready["operations"], ready["path"]
             timed.training_steps = 1
             if (seconds := xla_compile_seconds(log)) is not None:

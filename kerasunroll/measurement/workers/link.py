@@ -27,6 +27,21 @@ from kerasunroll.errors import RunError
 CHUNK_BYTES = 1 << 16
 
 
+def tie_group(lifeline: int, group: int) -> None:
+    """Have the kernel kill a process group once the other end of its lifeline closes, where it can (Linux).
+
+    Args:
+        lifeline: Integer. The file descriptor of the end that the group holds.
+        group: Integer. The process group.
+    """
+    import fcntl  # not on Windows
+
+    if hasattr(fcntl, "F_SETSIG"):
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -group)
+        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+
+
 class Link:
     """Three pipes to a worker that is yet to be started.
 
@@ -59,13 +74,7 @@ class Link:
 
     def attach(self, group: int) -> None:
         """Tie the lifeline to the process group of the worker, which now holds its own ends of the pipes."""
-        import fcntl  # not on Windows
-
-        lifeline = self.worker_fds[-1]
-        if hasattr(fcntl, "F_SETSIG"):
-            fcntl.fcntl(lifeline, fcntl.F_SETOWN, -group)
-            fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
-            fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+        tie_group(self.worker_fds[-1], group)
         self.release()
 
     def release(self) -> None:

@@ -1,7 +1,8 @@
 """Workers: child processes that are watched, limited, and gone whatever happens.
 
 A worker is `python -m <module>` in a session of its own, so that Ctrl-C reaches the coordinator alone, which
-then ends its workers. What it prints goes to a log; what it has to say comes over pipes
+then ends its workers; one that needs TensorFlow may be forked from a process that has imported it
+(`kerasunroll.measurement.workers.preloaded`). What it prints goes to a log; what it has to say comes over pipes
 (`kerasunroll.measurement.workers.link` at this end, `kerasunroll.measurement.workers.channel` at the worker's).
 However it ends, that is an `Outcome` with a cause, never a lost run.
 """
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import psutil
 
@@ -27,6 +28,7 @@ from kerasunroll.measurement.records.record import Outcome
 from kerasunroll.measurement.workers.causes import describe_exit, log_tail, quote
 from kerasunroll.measurement.workers.channel import CHANNEL_VARIABLE
 from kerasunroll.measurement.workers.link import Link
+from kerasunroll.measurement.workers.preloaded import ForkedProcess, preload
 from kerasunroll.measurement.workers.resident_memory import MemoryWatch
 from kerasunroll.units import format_bytes, format_seconds
 
@@ -84,8 +86,11 @@ class Worker:
         env: Mapping of environment variables, set for the worker on top of the coordinator's own; `None`
             takes one away.
         on_phase: Function or `None`. Called with the name of each phase as the worker announces it.
+        preloaded: Boolean. Whether to fork it from a process that has imported TensorFlow and Keras, where that is
+            safe: else it starts as any program does. Defaults to `False`.
 
     Attributes:
+        imported: `Imported`, what was imported before it was forked; `None` for one that imports for itself.
         pid: Integer. The worker's process, and its process group.
         phase: String. The phase last announced; `"start"` before the first.
 
@@ -107,6 +112,7 @@ class Worker:
         limits: Limits | None = None,
         env: Mapping[str, str | None] | None = None,
         on_phase: Callable[[str], None] | None = None,
+        preloaded: bool = False,
     ) -> None:
         self.phase = "start"
         self._limits = limits or Limits()
@@ -117,7 +123,8 @@ class Worker:
         self._lock = threading.RLock()
         self._waited = 0.0
         self._link = Link()
-        self._process = self._start(module, env or {})
+        self._process = self._start(module, env or {}, preloaded=preloaded)
+        self.imported = self._process.imported if isinstance(self._process, ForkedProcess) else None
         self.pid = self._process.pid
         self._link.attach(self.pid)
         self._memory = MemoryWatch(self.pid)
@@ -188,31 +195,35 @@ class Worker:
         if not self._ended:
             self._fail(Outcome.INTERRUPTED, "the coordinator ended it")
 
-    def _start(self, module: str, env: Mapping[str, str | None]) -> subprocess.Popen[bytes]:
-        commands, messages, _ = self._link.worker_fds
-        variables = {
-            **os.environ,
-            "PYTHONUNBUFFERED": "1",  # the log's last lines must be there when the worker is killed
-            **env,
-            CHANNEL_VARIABLE: f"{commands},{messages}",
-        }
+    def _start(
+        self, module: str, env: Mapping[str, str | None], *, preloaded: bool
+    ) -> subprocess.Popen[bytes] | ForkedProcess:
+        # Unbuffered: the log's last lines must be there when the worker is killed.
+        variables: dict[str, str | None] = {**os.environ, "PYTHONUNBUFFERED": "1", **env}
+        given = {name: value for name, value in variables.items() if value is not None}
         try:
             self._log_path.parent.mkdir(parents=True, exist_ok=True)
             with self._log_path.open("wb") as log:
-                return subprocess.Popen(  # noqa: S603 - this interpreter, and a module of the caller's
-                    # -P: a file in the working directory must not shadow a module.
-                    [sys.executable, "-P", "-m", module],
-                    env={name: value for name, value in variables.items() if value is not None},
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=self._link.worker_fds,
-                    start_new_session=True,
-                )
+                source = preload(given) if preloaded else None
+                forked = source.fork(module, given, self._link.worker_fds, log.fileno()) if source else None
+                return forked or self._run(module, given, log)
         except OSError as error:
             self._link.release()
             self._link.close()
             raise RunError(f"Could not start a worker with its log at '{self._log_path}': {error}.") from error
+
+    def _run(self, module: str, variables: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+        commands, messages, _ = self._link.worker_fds
+        return subprocess.Popen(  # noqa: S603 - this interpreter, and a module of the caller's
+            # -P: a file in the working directory must not shadow a module.
+            [sys.executable, "-P", "-m", module],
+            env={**variables, CHANNEL_VARIABLE: f"{commands},{messages}"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=self._link.worker_fds,
+            start_new_session=True,
+        )
 
     def _next(self, timeout: float | None) -> dict[str, Any] | None:
         """Return the next message, or `None` once the worker has finished."""
@@ -277,7 +288,7 @@ class Worker:
 
     def _conclude(self) -> None:
         """Take note of a worker that ended by itself."""
-        status = self._process.returncode
+        status = self._process.wait()
         self._end()  # its children
         if self._link.remainder:
             cause = f"it ended in the middle of a message: {quote(self._link.remainder)}"
