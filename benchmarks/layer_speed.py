@@ -90,10 +90,10 @@ def measure(
                 break
             for name in rng.sample(list(workers), len(workers)):
                 seconds[name].append(block(workers[name], counts[name]))
-    best = min((name for name in KERAS if name in seconds), key=lambda name: steady_seconds(seconds[name]))
+    best = min((name for name in KERAS if name in seconds), key=lambda name: steady_seconds([seconds[name]]))
     for name, times in seconds.items():
-        comparison = compare_rounds(times, seconds[best], rng=np.random.default_rng(0))
-        figures[name] |= {"step_seconds": steady_seconds(times), "against": best, **comparison.model_dump()}
+        comparison = compare_rounds([times], [seconds[best]], rng=np.random.default_rng(0))
+        figures[name] |= {"step_seconds": steady_seconds([times]), "against": best, **comparison.model_dump()}
     for name in track(sorted(counted, key=peak_seconds), f"{cell} {shape}: tensor peaks"):
         if time.monotonic() + peak_seconds(name) > end:
             break

@@ -51,7 +51,11 @@ class Stages:
             per_time_step = 0.002 if variant.setting == "full" else 0.001
             step = per_time_step * variant.config.stack.timesteps
             figures = {"step_seconds": step, "first_step_seconds": 1.0, "training_step_nodes": 100}
-            keep(self.record(variant, "timing", figures, samples={"step_seconds": [[step] * 3] * 20}, session=session))
+            keep(
+                self.record(
+                    variant, "timing", figures, samples={"step_seconds": [[[step] * 3] * 20] * 3}, session=session
+                )
+            )
 
     def count_variants(self, variants, *_, keep, **__):
         for variant in variants:

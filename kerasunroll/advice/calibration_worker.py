@@ -90,7 +90,7 @@ def _in_turns(timings: Sequence[Any], call: Callable[[Any, int], list[float]], r
             blocks[index].append(call(timings[index], counts[index]))
     from kerasunroll.measurement.statistics.rounds import steady_seconds
 
-    return [steady_seconds(each) for each in blocks]
+    return [steady_seconds([each]) for each in blocks]
 
 
 if __name__ == "__main__":

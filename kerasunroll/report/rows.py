@@ -1,7 +1,7 @@
 """What a comparison found, as rows: one per variant, with its differences to the loop. No TensorFlow."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any, Final
 
@@ -13,7 +13,8 @@ from kerasunroll.measurement.records.node import Node
 from kerasunroll.measurement.records.record import Outcome, Record, Stopped
 from kerasunroll.measurement.records.table import comparable
 from kerasunroll.measurement.statistics.instabilities import Instability, instabilities
-from kerasunroll.measurement.statistics.rounds import TARGET_HALF_WIDTH, Comparison, compare_rounds
+from kerasunroll.measurement.statistics.intervals import Interval, mean_interval
+from kerasunroll.measurement.statistics.rounds import TARGET_HALF_WIDTH, Comparison, Processes, compare_rounds
 from kerasunroll.training.config import TrainingConfig
 
 STEP: Final = "step_seconds"
@@ -21,6 +22,10 @@ FORWARD: Final = "forward_seconds"
 PREDICT: Final = "predict_seconds"
 TIMED_IN_ROUNDS: Final = (STEP, FORWARD, PREDICT)
 """The figures that are taken in rounds, and so are compared with the baseline's."""
+
+READY: Final = "ready_seconds"
+READY_PARTS: Final = ("build_seconds", "trace_seconds", "compile_seconds")
+"""What comes before the first training step."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Row:
         comparisons: Dict from a figure that was timed in rounds to the `Comparison` with the baseline's. Only rounds
             of one session are compared.
         marks: Dict from a figure that was timed in rounds to what makes it less certain.
+        each_process: Dict from a figure that every process gives once to what each gave.
         rounds: Integer. How many rounds were timed.
         stopped_by: `"width"`, `"rounds"`, `"budget"` or `None`. What ended the rounds; see `Record`.
         half_width: Float. How narrow the intervals were to become, in logarithms.
@@ -63,6 +69,12 @@ class Row:
     half_width: float
     node_kind: str | None = None
     nodes: tuple[Node, ...] = ()
+    each_process: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def interval(self, figure: str) -> Interval | None:
+        """Return a figure's interval over the processes, or `None` where fewer than two gave it."""
+        values = self.each_process.get(figure, ())
+        return mean_interval(values) if len(values) > 1 else None
 
     @property
     def against_loop(self) -> Comparison | None:
@@ -93,6 +105,7 @@ class Row:
             "forward_against_loop": _json(self.forward_against_loop),
             "predict_against_loop": _json(self.predict_against_loop),
             "marks": [{"figure": figure} | asdict(mark) for figure, marks in self.marks.items() for mark in marks],
+            "intervals": {name: asdict(found) for name in self.each_process if (found := self.interval(name))},
             "rounds": self.rounds,
             "stopped_by": self.stopped_by,
             "node_kind": self.node_kind,
@@ -148,10 +161,11 @@ def _row(measured: Measured, baseline: Measured, half_width: float) -> Row:
         marks={
             figure: found for figure in TIMED_IN_ROUNDS if (found := _marks(timing, figure, comparisons, half_width))
         },
-        rounds=len(_rounds(timing, STEP)),
+        rounds=min(map(len, processes_of(timing, STEP)), default=0),
         stopped_by=timing.stopped_by if timing else None,
         half_width=half_width,
         node_kind=measured.variant.node_kind,
+        each_process=_each_process(timing),
         nodes=tuple(dict.fromkeys(record.node for record in measured.records if record.node)),
     )
 
@@ -166,8 +180,26 @@ def _figures(measured: Measured) -> dict[str, float]:
     }
 
 
-def _rounds(timing: Record | None, figure: str) -> Sequence[Sequence[float]]:
-    return timing.samples.get(figure, ()) if timing else ()
+def processes_of(timing: Record | None, figure: str) -> Processes:
+    """Return the rounds of each process that a figure was timed in, as many of each as all of them have."""
+    processes = timing.samples.get(figure, ()) if timing else ()
+    both = min(map(len, processes), default=0)  # one of them may have died early
+    return [rounds[:both] for rounds in processes] if both else ()
+
+
+def _each_process(timing: Record | None) -> dict[str, tuple[float, ...]]:
+    """Return what each process gave once, the time until the first training step included."""
+    if timing is None:
+        return {}
+    each = {
+        name: tuple(rounds[0][0] for rounds in processes)
+        for name, processes in timing.samples.items()
+        if name not in TIMED_IN_ROUNDS
+    }
+    parts = [each.get(part, ()) for part in READY_PARTS]
+    if all(len(values) == len(parts[0]) for values in parts) and parts[0]:
+        each[READY] = tuple(map(sum, zip(*parts, strict=True)))
+    return each
 
 
 def _compare_times(timing: Record | None, baseline: Record | None) -> dict[str, Comparison]:
@@ -175,22 +207,25 @@ def _compare_times(timing: Record | None, baseline: Record | None) -> dict[str, 
         return {}
     comparisons = {}
     for figure in TIMED_IN_ROUNDS:
-        ours, theirs = _rounds(timing, figure), _rounds(baseline, figure)
-        both = min(len(ours), len(theirs))  # one of the two may have died early
-        if both:
-            # The seed is that of the look at which the rounds ended, or its interval would be another one.
-            rng = np.random.default_rng(both)
-            comparisons[figure] = compare_rounds(ours[:both], theirs[:both], rng=rng)
+        ours, theirs = processes_of(timing, figure), processes_of(baseline, figure)
+        if not (ours and theirs):
+            continue
+        both = min(len(ours[0]), len(theirs[0]))
+        # The seed is that of the look at which the rounds ended, or its interval would be another one.
+        rng = np.random.default_rng(both)
+        comparisons[figure] = compare_rounds(
+            [rounds[:both] for rounds in ours], [rounds[:both] for rounds in theirs], rng=rng
+        )
     return comparisons
 
 
 def _marks(
     timing: Record | None, figure: str, comparisons: dict[str, Comparison], half_width: float
 ) -> tuple[Instability, ...]:
-    rounds = _rounds(timing, figure)
+    processes = processes_of(timing, figure)
     # Of the others, there are as few rounds as possible: no width is aimed for.
     comparison = comparisons.get(figure) if figure == STEP else None
-    return tuple(instabilities(rounds, comparison, half_width)) if rounds else ()
+    return tuple(instabilities(processes, comparison, half_width)) if processes else ()
 
 
 def _differences(measured: Measured, baseline: Measured) -> dict[str, float]:

@@ -8,13 +8,11 @@ from functools import cached_property
 from typing import Any, Final
 
 from kerasunroll.measurement.statistics.growth import Growth, growth_exponent
-from kerasunroll.report.rows import Row
+from kerasunroll.report.rows import READY, Row
+from kerasunroll.report.verdict.costs import ready_seconds
 
 FEWEST_TIMESTEPS: Final = 3
 """Through two points goes every power law: with fewer than three different T nothing is fitted."""
-
-READY: Final = "ready_seconds"
-"""The time until the first training step: build, trace and compile together."""
 
 FIGURES: Final[Mapping[str, str]] = {
     "tensor_added_bytes": "tensor memory, training step",
@@ -135,8 +133,7 @@ def _curve(figure: str, setting: str, rows: Sequence[Row]) -> Curve:
 def _value(row: Row, figure: str) -> float | None:
     if figure != READY:
         return row.figures.get(figure)
-    parts = [row.figures.get(f"{part}_seconds") for part in ("build", "trace", "compile")]
-    return None if None in parts else sum(part for part in parts if part is not None)
+    return ready_seconds(row)
 
 
 def _left_out(rows: Sequence[Row], settings: Sequence[str], timesteps: Sequence[int]) -> list[str]:

@@ -20,7 +20,7 @@ def record(**changes) -> Record:
         "variant": "full",
         "outcome": "done",
         "figures": {"compile_seconds": 3.25, "graph_nodes": 812, "tensor_peak_bytes": 2**40},
-        "samples": {"training_step_seconds": [[0.021, 0.022], [0.05]]},
+        "samples": {"training_step_seconds": [[[0.021, 0.022], [0.05]], [[0.03]]]},
         "path": "unrolled, xla",
         "environment": ENVIRONMENT,
     }
@@ -39,19 +39,19 @@ def test_json_is_plain_and_legible():
     assert data["schema_version"] == SCHEMA_VERSION
     assert data["created"] == "2026-01-02T03:04:05Z"
     assert data["figures"] == {"compile_seconds": 3.25, "graph_nodes": 812, "tensor_peak_bytes": 1099511627776}
-    assert data["samples"] == {"training_step_seconds": [[0.021, 0.022], [0.05]]}
+    assert data["samples"] == {"training_step_seconds": [[[0.021, 0.022], [0.05]], [[0.03]]]}
 
 
 def test_numbers_that_are_not_finite_survive_strict_json():
-    made = record(figures={"loss": math.nan, "up": math.inf, "down": -math.inf}, samples={"loss": [[1.0, math.nan]]})
+    made = record(figures={"loss": math.nan, "up": math.inf, "down": -math.inf}, samples={"loss": [[[1.0, math.nan]]]})
     text = made.model_dump_json()
     data = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     assert data["figures"] == {"loss": "NaN", "up": "Infinity", "down": "-Infinity"}
     loaded = Record.model_validate_json(text)
     assert math.isnan(loaded.figures["loss"])
     assert (loaded.figures["up"], loaded.figures["down"]) == (math.inf, -math.inf)
-    assert loaded.samples["loss"][0][0] == 1.0
-    assert math.isnan(loaded.samples["loss"][0][1])
+    assert loaded.samples["loss"][0][0][0] == 1.0
+    assert math.isnan(loaded.samples["loss"][0][0][1])
 
 
 @pytest.mark.parametrize(
@@ -95,15 +95,15 @@ def test_key_is_the_same_on_every_machine_and_day():
         ({"outcome": "timeout"}, "Only the outcome 'done' has no cause, got 'timeout' with cause None."),
         ({"cause": "why?"}, "Only the outcome 'done' has no cause, got 'done' with cause 'why?'."),
         ({"figures": {"Compile-Time": 1.0}}, "lower_case_with_underscores, got 'Compile-Time'"),
-        ({"samples": {"variant": [[1.0]]}}, "A figure cannot be called 'variant': a record has that already."),
+        ({"samples": {"variant": [[[1.0]]]}}, "A figure cannot be called 'variant': a record has that already."),
         ({"figures": {"loss": "low"}}, "Input should be a valid number"),
-        ({"samples": {"loss": [1.0]}}, "Input should be a valid list"),
+        ({"samples": {"loss": [[1.0]]}}, "Input should be a valid list"),
         ({"configuration": {"rate": math.nan}}, "Out of range float values are not JSON compliant"),
         ({"configuration": {"cell": object()}}, "input was not a valid JSON value"),
         ({"variant": ""}, "String should have at least 1 character"),
         ({"created": datetime(2026, 1, 1)}, "Input should have timezone info"),
         ({"colour": "red"}, "Extra inputs are not permitted"),
-        ({"schema_version": 1}, "Input should be 3"),
+        ({"schema_version": 1}, "Input should be 4"),
         ({"stopped_by": "boredom"}, "Input should be 'width', 'rounds' or 'budget'"),
     ],
 )
@@ -156,10 +156,13 @@ class TestUpgrade:
 
 def test_a_record_of_the_first_schema_can_still_be_read():
     """As version 1 wrote it: nobody had taken turns yet, and operations were not counted by type."""
-    old = json.loads(record(figures={"step_seconds": 0.02}).model_dump_json()) | {"schema_version": 1}
+    old = json.loads(record(figures={"step_seconds": 0.02, "import_seconds": 4.5}).model_dump_json())
+    old |= {"schema_version": 1, "samples": {"step_seconds": [[0.021, 0.022], [0.05, 0.02]]}}
+    del old["environment"]["import_seconds"]
     for new in ("session", "stopped_by", "operations", "node", "started"):
         del old[new]
     read = Record.model_validate(upgrade(old))
-    assert read.figures["step_seconds"] == 0.02
+    assert (dict(read.figures), read.environment.import_seconds) == ({"step_seconds": 0.02}, 4.5)
+    assert read.samples["step_seconds"] == (((0.021, 0.022), (0.05, 0.02)),)  # one process
     assert (read.session, read.stopped_by, dict(read.operations)) == (None, None, {})
     assert (read.node, read.started) == (None, None)

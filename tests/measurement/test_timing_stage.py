@@ -101,6 +101,7 @@ class Pretender:
         self.stage, self.setting, self.on_phase = stage, setting, on_phase
         self.acts = stage.acts[setting]
         self.phase = "start"
+        self.imported = None
         self.commands: list[dict[str, Any]] = []
         self.answered: list[str] = []
 
@@ -109,7 +110,10 @@ class Pretender:
         return self
 
     def __exit__(self, *_):
-        self.stage.alive.remove(self.setting)
+        self.kill()
+
+    def kill(self):
+        self.stage.alive.discard(self.setting)
 
     def send(self, command):
         self.commands.append(command)
@@ -148,7 +152,14 @@ class Pretender:
             raise KeyboardInterrupt
         self._spend(self.acts.compiles, timeout)
         self.phase = "steady"
-        figures = {"first_step_seconds": self.acts.first, "trace_seconds": self.acts.trace, "parameters": 7}
+        figures = {
+            "import_seconds": 4.0,
+            "first_step_seconds": self.acts.first,
+            "trace_seconds": self.acts.trace,
+            "parameters": 7,
+            "process_start_bytes": 500,
+            "process_growth_bytes": 100,
+        }
         return {"figures": figures, "operations": {"MatMul": 3}, "path": "while"}
 
     def _spend(self, seconds: float, timeout: float) -> None:
@@ -185,7 +196,9 @@ def run(tmp_path):
         ]
         shares: list[float] = []
         counter = ProgressCounter(len(variants) + 1, lambda progress: shares.append(progress.done))
-        rules = Rules(Limits(), deadline=stage.clock.now + budget, **rules)
+        rules = Rules(
+            Limits(), deadline=stage.clock.now + budget, **{"processes": 1, "places": 1, "inference": True} | rules
+        )
         records = timing_stage.time_group(variants, rules, counter, random.Random(seed), keep=stage.kept.append)
         assert shares == sorted(shares)
         assert stage.kept == records
@@ -253,7 +266,7 @@ def test_the_order_of_turns_can_be_drawn_again(time_them):
 def test_rounds_go_on_until_the_ratio_is_known(time_them, seconds, rounds):
     records, _ = time_them(loop=Acts(seconds), full=Acts(seconds if rounds == MIN_ROUNDS else restless))
     for record in records.values():
-        assert len(record.samples["step_seconds"]) == rounds
+        assert len(record.samples["step_seconds"][0]) == rounds
         assert record.stopped_by == ("width" if rounds == MIN_ROUNDS else "rounds")
 
 
@@ -264,7 +277,7 @@ def test_rounds_go_on_until_the_ratio_is_known(time_them, seconds, rounds):
 def test_width_and_number_of_rounds_are_the_caller_s(time_them, rules, rounds, stopped_by):
     records, _ = time_them(loop=Acts(), full=Acts(restless), rules=rules)
     for record in records.values():
-        assert (len(record.samples["step_seconds"]), record.stopped_by) == (rounds, stopped_by)
+        assert (len(record.samples["step_seconds"][0]), record.stopped_by) == (rounds, stopped_by)
 
 
 def test_forward_pass_and_predict_are_timed_apart(time_them):
@@ -273,7 +286,7 @@ def test_forward_pass_and_predict_are_timed_apart(time_them):
         assert record.figures["forward_nodes"] == 99
         assert record.figures["forward_seconds"] == pytest.approx(0.004)
         assert record.figures["predict_seconds"] == pytest.approx(0.005)
-        assert [len(record.samples[name]) for name in ("forward_seconds", "predict_seconds")] == [MIN_ROUNDS] * 2
+        assert [len(record.samples[name][0]) for name in ("forward_seconds", "predict_seconds")] == [MIN_ROUNDS] * 2
 
 
 def test_one_that_cannot_compile_the_forward_pass_keeps_its_training_steps(time_them):
@@ -297,13 +310,13 @@ def test_records_of_one_call_share_a_session_and_those_of_two_do_not(time_them):
 
 def test_one_setting_alone_is_timed_too(time_them):
     records, _ = time_them(loop=Acts())
-    assert len(records["loop"].samples["step_seconds"]) == MIN_ROUNDS
+    assert len(records["loop"].samples["step_seconds"][0]) == MIN_ROUNDS
 
 
-@pytest.mark.parametrize(("seconds", "count"), [(BLOCK_SECONDS / 4, 4), (1e-5, 50), (3.0, 2)])
+@pytest.mark.parametrize(("seconds", "count"), [(BLOCK_SECONDS / 4, 4), (1e-5, 50), (3.0, 1)])
 def test_a_block_takes_about_as_long_for_fast_and_slow_networks(time_them, seconds, count):
     records, _ = time_them(loop=Acts(lambda _: seconds))
-    assert {len(block) for block in records["loop"].samples["step_seconds"]} == {count}
+    assert {len(block) for block in records["loop"].samples["step_seconds"][0]} == {count}
 
 
 @pytest.mark.parametrize("who", ["loop", "full", "mixed"])
@@ -325,11 +338,11 @@ def test_one_that_dies_is_recorded_and_the_others_go_on(time_them, who, fails_at
     dead = records.pop("full,loop" if who == "mixed" else who)
     assert (dead.outcome, dead.phase) == (Outcome.OUT_OF_MEMORY, phase)
     assert dead.cause == "it used 3 GB of memory, its limit is 2 GB"
-    assert len(dead.samples.get("step_seconds", [])) == rounds
+    assert len(dead.samples.get("step_seconds", [[]])[0]) == rounds
     assert ("step_seconds" in dead.figures) == (rounds > 0)
     assert {record.outcome for record in records.values()} == {Outcome.DONE}
-    assert len({len(record.samples["step_seconds"]) for record in records.values()}) == 1
-    assert all(len(record.samples["step_seconds"]) >= MIN_ROUNDS for record in records.values())
+    assert len({len(record.samples["step_seconds"][0]) for record in records.values()}) == 1
+    assert all(len(record.samples["step_seconds"][0]) >= MIN_ROUNDS for record in records.values())
     assert stage.alive == set()
 
 
@@ -349,7 +362,7 @@ def test_a_loss_that_is_no_number_is_told_and_the_times_are_kept(time_them, loss
         f"the loss became {word} within 44 training steps on one batch: lower --learning-rate or set --clipnorm"
     )
     assert diverged.figures["step_seconds"] == pytest.approx(0.02)
-    assert len(diverged.samples["predict_seconds"]) == MIN_ROUNDS
+    assert len(diverged.samples["predict_seconds"][0]) == MIN_ROUNDS
     assert records["full"].outcome is Outcome.DONE
 
 
@@ -358,7 +371,7 @@ class TestBudget:
 
     def test_rounds_end_when_it_is_spent(self, time_them):
         records, _ = time_them(loop=Acts(), full=Acts(restless), budget=2.12 + 7 * 0.16)
-        assert 1 <= len(records["loop"].samples["step_seconds"]) < MIN_ROUNDS
+        assert 1 <= len(records["loop"].samples["step_seconds"][0]) < MIN_ROUNDS
         for record in records.values():
             assert (record.outcome, record.stopped_by) == (Outcome.DONE, "budget")
             assert "step_seconds" in record.figures
@@ -405,7 +418,7 @@ class TestCtrlC:
             assert (record.outcome, record.cause) == (Outcome.INTERRUPTED, "interrupted by the user")
             assert record.figures["step_seconds"] == pytest.approx(0.02)
             assert record.figures["first_step_seconds"] == 2
-        assert len(full.samples["step_seconds"]) == 3
+        assert len(full.samples["step_seconds"][0]) == 3
         assert mixed.outcome is Outcome.OUT_OF_MEMORY  # that had been found out before
         assert stage.alive == set()
 
@@ -426,4 +439,4 @@ class TestCtrlC:
         with pytest.raises(OSError, match="No space left"):
             run(stage)
         assert {record.cause for record in stage.kept} == {"interrupted by OSError: No space left on device"}
-        assert [len(record.samples["step_seconds"]) for record in stage.kept] == [MIN_ROUNDS] * 2
+        assert [len(record.samples["step_seconds"][0]) for record in stage.kept] == [MIN_ROUNDS] * 2

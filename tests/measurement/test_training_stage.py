@@ -131,7 +131,7 @@ def test_a_record_holds_the_last_of_each_metric_and_all_epochs(train_them, varia
         "tensor_alive_bytes": 2_000_000,
         "tensor_added_bytes": 7_000_000,
     }
-    assert json.loads(record.model_dump_json())["samples"] == {"loss": [[0.9, 0.5]], "val_mae": [[0.8, 0.25]]}
+    assert json.loads(record.model_dump_json())["samples"] == {"loss": [[[0.9, 0.5]]], "val_mae": [[[0.8, 0.25]]]}
     assert kept == [record]
     assert Record.model_validate_json(run_file(variants[0]).read_text()) == record
 
@@ -149,7 +149,7 @@ def test_a_loss_that_is_no_number_any_more_is_told_and_everything_kept(train_the
     assert record.cause == f"the loss became {word} in epoch 3: lower --learning-rate or set --clipnorm"
     assert record.figures["tensor_added_bytes"] == 7_000_000
     written = json.loads(run_file(variants[0]).read_text())
-    assert (written["figures"]["final_loss"], len(written["samples"]["loss"][0])) == (
+    assert (written["figures"]["final_loss"], len(written["samples"]["loss"][0][0])) == (
         "NaN" if word == "NaN" else "Infinity",
         3,
     )

@@ -18,10 +18,19 @@ DRIFT = np.linspace(1.0, 1.1, 20)
 """A machine that becomes 10 % slower, which the ratios must not notice; too little for a mark."""
 
 
-def rounds(seconds, drift=DRIFT) -> list[list[float]]:
-    """Return rounds that scatter by a thousandth, as no two blocks take exactly the same time."""
-    scatter = np.random.default_rng(round(1e6 * seconds)).normal(0, 1e-3, len(drift))
-    return [[float(seconds * factor * np.exp(noise))] * 5 for factor, noise in zip(drift, scatter, strict=True)]
+def rounds(seconds, drift=DRIFT) -> list[list[list[float]]]:
+    """Return the rounds of three processes that differ, and scatter: no two blocks take exactly the same time."""
+    scatter = np.random.default_rng(round(1e6 * seconds)).normal(0, 1e-3, (3, len(drift)))
+    scatter += np.array([[-0.018], [0], [0.018]])
+    return [
+        [[float(seconds * factor * np.exp(noise))] * 5 for factor, noise in zip(drift, process, strict=True)]
+        for process in scatter
+    ]
+
+
+def each_process(value: float) -> list[list[list[float]]]:
+    """Return what three processes gave once, a hundredth apart."""
+    return [[[value * factor]] for factor in (0.99, 1.0, 1.01)]
 
 
 def variant(setting="loop", folder=FOLDER, timesteps=4, name=None, **options) -> Variant:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from fixed_records import ENVIRONMENT, rounds
+from fixed_records import ENVIRONMENT, each_process, rounds
 
 from kerasunroll.figures.flow_history import FlowHistory, save_histories
 from kerasunroll.measurement.planning.jobs import Work
@@ -56,6 +56,13 @@ def config(setting: str, timesteps: int) -> TrainingConfig:
 def write_variant(work: Work, folder: Path, timesteps: int, setting: str, follow_up: str | None) -> None:
     unrolled = {"loop": 0, "k8": 8, "full": timesteps}[setting]
     step = STEP[setting] * timesteps
+    once = {
+        "build_seconds": 0.1 + 0.002 * unrolled,
+        "trace_seconds": 0.8 + 0.08 * unrolled,
+        "compile_seconds": 0.6 + 0.06 * unrolled,
+        "process_growth_bytes": 60_000_000 + 1_500_000 * unrolled + 200_000 * timesteps,
+        "process_peak_bytes": 760_000_000 + 1_500_000 * unrolled,
+    }
     save(
         work,
         folder,
@@ -63,14 +70,10 @@ def write_variant(work: Work, folder: Path, timesteps: int, setting: str, follow
         figures={
             "parameters": 50_442,
             "step_seconds": step,
-            "build_seconds": 0.1 + 0.002 * unrolled,
-            "trace_seconds": 0.8 + 0.08 * unrolled,
-            "compile_seconds": 0.6 + 0.06 * unrolled,
-            "process_growth_bytes": 60_000_000 + 1_500_000 * unrolled + 200_000 * timesteps,
-            "process_peak_bytes": 760_000_000 + 1_500_000 * unrolled,
             "training_step_nodes": 2100 + 120 * unrolled,
+            **once,
         },
-        samples={"step_seconds": rounds(step)},
+        samples={"step_seconds": rounds(step), **{name: each_process(value) for name, value in once.items()}},
         path={"loop": "while", "k8": "chunked", "full": "unrolled"}[setting],
         session=f"at {timesteps}",
         stopped_by="width",

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fixed_records import measured
 
 from kerasunroll.measurement.statistics.rounds import Comparison
-from kerasunroll.report.rows import FORWARD, PREDICT, STEP, Row, comparison_rows
+from kerasunroll.report.rows import FORWARD, PREDICT, READY, STEP, Row, comparison_rows
 
 STEP_SECONDS = 0.020
 """A training step of the loop."""
@@ -34,12 +34,13 @@ def row(setting="loop", *, compiles=2.0, grows=100e6, ratio=None, spread=1.06, d
         baseline=None if alone else "loop",
         figures=figures,
         comparisons={} if ratio is None else {STEP: compared(ratio, spread)},
+        each_process={READY: (0.9 * compiles, compiles, 1.1 * compiles)},
         **changes,
     )
 
 
 def compared(ratio: float, spread: float = 1.06) -> Comparison:
-    return Comparison(ratio=ratio, low=ratio / spread, high=ratio * spread, rounds=12, half_width=0.03)
+    return Comparison(ratio=ratio, low=ratio / spread, high=ratio * spread, rounds=12, half_width=0.03, processes=3)
 
 
 def inferred(of: Row, seconds: float, ratio: float | None = None, figure=FORWARD) -> Row:

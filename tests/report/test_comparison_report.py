@@ -64,7 +64,12 @@ def test_rounds_that_were_not_taken_in_turns_are_not_compared(sessions):
 
 
 def test_the_rounds_of_a_worker_that_died_early_are_compared_with_as_many():
-    full = measured("full", samples={"step_seconds": rounds(0.01)[:12]}, outcome=Outcome.CRASHED, cause="gone")
+    full = measured(
+        "full",
+        samples={"step_seconds": [process[:12] for process in rounds(0.01)]},
+        outcome=Outcome.CRASHED,
+        cause="gone",
+    )
     _, row = comparison_rows([measured(), full])
     assert row.against_loop.rounds == 12
     assert row.against_loop.ratio == pytest.approx(0.5, rel=2e-3)
@@ -119,10 +124,10 @@ def test_unsteady_times_are_marked():
 
 def test_a_ratio_is_marked_by_the_width_that_was_aimed_for():
     noise = np.random.default_rng(1).normal(0, 0.02, 20)
-    noisy = [[0.02 * np.exp(each)] * 5 for each in noise]
+    noisy = [[[0.02 * np.exp(each)] * 5 for each in noise]] * 2
     both = [
         measured(samples={"predict_seconds": noisy}),
-        measured("full", samples={"step_seconds": noisy, "predict_seconds": noisy[::-1]}),
+        measured("full", samples={"step_seconds": noisy, "predict_seconds": [process[::-1] for process in noisy]}),
     ]
     _, wide = comparison_rows(both, half_width=0.001)
     _, narrow = comparison_rows(both, half_width=0.1)

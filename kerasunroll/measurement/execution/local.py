@@ -13,7 +13,7 @@ from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.environment import Environment, environment
 from kerasunroll.measurement.stages.memory import count_variants
-from kerasunroll.measurement.stages.timing import time_group
+from kerasunroll.measurement.stages.timing import pieces, time_group
 from kerasunroll.measurement.stages.training import train_variants
 
 
@@ -81,7 +81,7 @@ def _time(schedule: Schedule, counter: ProgressCounter) -> None:
             time_group(
                 [work.variant for work in group_job.works],
                 _reserving(schedule.rules, own=seconds, later=later),
-                counter.part(name, seconds, len(group_job.works) + 1),
+                counter.part(name, seconds, pieces(len(group_job.works), schedule.rules)),
                 rng,
                 keep=schedule.keep,
             )

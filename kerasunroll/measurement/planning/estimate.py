@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from kerasunroll.measurement.planning.rules import PROCESSES, Rules
 from kerasunroll.measurement.statistics.rounds import MIN_ROUNDS
 from kerasunroll.models import SavedModel
 from kerasunroll.models.files.saved import SavedLayer
 from kerasunroll.settings import Setting
 from kerasunroll.training.config import TrainingConfig
 
-START_SECONDS: Final = 5.0
-"""A fresh process until TensorFlow is imported and the data are read."""
+START_SECONDS: Final = 0.5
+"""A process that was forked until the data are read."""
 
 COMPILE_SECONDS: Final = 1.7
 """The first training step of a loop."""
@@ -68,10 +69,12 @@ def estimate(config: TrainingConfig, training_sequences: int, *, inference: bool
     """
     compiling = compile_seconds(config)
     step = training_step_seconds(config)
-    block = max(BLOCK_SECONDS, 2 * step)
+    block = PROCESSES * max(BLOCK_SECONDS, step)
     training_steps = config.epochs * (training_sequences // config.batch_size)
     return Estimate(
-        timing=START_SECONDS + (1 + inference * FORWARD_SHARE) * compiling + (1 + inference) * MIN_ROUNDS * block,
+        timing=PROCESSES * (START_SECONDS + compiling) / Rules().compiling_at_once([config])
+        + inference * FORWARD_SHARE * compiling
+        + (1 + inference) * MIN_ROUNDS * block,
         memory=START_SECONDS + (1 + FORWARD_SHARE / 2) * compiling + 5 * step,
         training=START_SECONDS + LOGGING_SECONDS + 2 * compiling + 1.2 * training_steps * step,
         rounds=block,

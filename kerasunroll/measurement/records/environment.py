@@ -63,6 +63,7 @@ class Environment(BaseModel):
         flags: Mapping from environment variables that matter to their values.
         gpus: Tuple of strings, one per GPU: its name and memory.
         gpu_driver: String or `None` without a GPU.
+        import_seconds: Float or `None`. What a process takes to import TensorFlow and Keras, if that was measured.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,6 +79,7 @@ class Environment(BaseModel):
     flags: Frozen[str]
     gpus: tuple[str, ...]
     gpu_driver: str | None
+    import_seconds: float | None = None
 
 
 def environment(variables: Mapping[str, str] | None = None) -> Environment:

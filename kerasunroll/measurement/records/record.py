@@ -14,6 +14,7 @@ History of the schema:
 | 1 | the first |
 | 2 | `session`, `stopped_by` and `operations` are new, and the outcome `diverged` |
 | 3 | `node` and `started` are new |
+| 4 | `samples` tell the processes apart; `import_seconds` is a fact of the environment, no figure |
 """
 
 import hashlib
@@ -32,13 +33,27 @@ from kerasunroll.measurement.records.environment import Environment
 from kerasunroll.measurement.records.frozen import Frozen, thaw
 from kerasunroll.measurement.records.node import Node
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def _tell_processes_apart(data: dict[str, Any]) -> dict[str, Any]:
+    """Turn version 3, in which everything was measured in one process, into version 4."""
+    figures = dict(data.get("figures", {}))
+    imported = figures.pop("import_seconds", None)
+    return data | {
+        "schema_version": 4,
+        "figures": figures,
+        "samples": {name: [rounds] for name, rounds in data.get("samples", {}).items()},
+        "environment": data["environment"] | {"import_seconds": imported},
+    }
+
 
 UPGRADES: Final[Mapping[int, Upgrade]] = {
     1: lambda data: data | {"schema_version": 2},
     2: lambda data: data | {"schema_version": 3},
+    3: _tell_processes_apart,
 }
 """For each older schema version, the function that turns a record's data into the next version's."""
 
@@ -69,8 +84,8 @@ class Record(BaseModel):
         cause: String, or `None` if the outcome is `done`. Why it ended so.
         phase: String or `None`. What was being done when it ended.
         figures: Mapping from names to numbers, such as `{"compile_seconds": 3.2, "graph_nodes": 812}`.
-        samples: Mapping from names to rounds of single values, such as training-step times in seconds: a list
-            of rounds, each the list of its block.
+        samples: Mapping from names to single values, such as training-step times in seconds: a list of processes, each
+            a list of rounds, each the list of its block. What a process gives once is a round of one value.
         operations: Mapping from operation types to their counts in the graph of the training step.
         path: String or `None`. What really ran, such as `"while"` or `"unrolled+xla"`.
         session: String or `None`. Equal for records whose rounds were taken in turns: only their rounds pair.
@@ -89,14 +104,14 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     configuration: Frozen[JsonValue]
     variant: Annotated[str, StringConstraints(min_length=1)]
     outcome: Outcome
     cause: str | None = None
     phase: str | None = None
     figures: Frozen[int | float] = Field(default_factory=dict, validate_default=True)
-    samples: Frozen[list[list[float]]] = Field(default_factory=dict, validate_default=True)
+    samples: Frozen[list[list[list[float]]]] = Field(default_factory=dict, validate_default=True)
     operations: Frozen[int] = Field(default_factory=dict, validate_default=True)
     path: str | None = None
     session: str | None = None

@@ -1,42 +1,52 @@
-"""Timing the variants of one group: alone while they compile, in turns afterwards.
+"""Timing the variants of one group: several fresh processes of each compile, then all take turns.
 
 This machine, like most, changes its speed while one looks. So all workers of a group are alive at once and take
 turns in random order, a short block of training steps each; what is compared is the ratio within a round. Once the
 training steps are known, the forward pass and `predict` take their turns in the same manner.
+
+Two processes of one program differ, in what they compile and in how fast they run. So each variant has several
+(`Rules.processes`), and what they differ by is in its intervals.
 """
 
-import math
 import random
 import secrets
+import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+import psutil
 
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.planning.variant import LOOP, Variant
 from kerasunroll.measurement.progress import ProgressCounter
-from kerasunroll.measurement.records.environment import environment
 from kerasunroll.measurement.records.record import Outcome, Record, Stopped
-from kerasunroll.measurement.stages.endings import budget_spent, describe_interrupt, explained
-from kerasunroll.measurement.statistics.rounds import MIN_ROUNDS, compare_rounds, needs_more_rounds, steady_seconds
-from kerasunroll.measurement.workers.causes import describe_divergence
+from kerasunroll.measurement.stages.endings import budget_spent, describe_interrupt
+from kerasunroll.measurement.stages.timed_variant import MEASUREMENT, STEP, TimedProcess, TimedVariant
+from kerasunroll.measurement.statistics.rounds import MIN_ROUNDS, compare_rounds, needs_more_rounds
 from kerasunroll.measurement.workers.environment_variables import TIMED
 from kerasunroll.measurement.workers.worker import Worker, WorkerError
 from kerasunroll.measurement.workers.xla_log import xla_compile_seconds
 
-MEASUREMENT: Final = "timing"
+__all__ = ["MEASUREMENT", "time_group"]
 
 TRIAL_CALLS: Final = 3
 """Calls before the first round, to find out how many make a block."""
 
+INFERENCE_PROCESSES: Final = 2
+"""How many processes of each variant compile the forward pass as well."""
+
+_PHASES: Final = ("start", "import", "build", "compile", "steady")
+
 
 @dataclass(frozen=True)
-class Kind:
+class TimedQuantity:
     """What is timed in rounds.
 
     Args:
@@ -52,9 +62,9 @@ class Kind:
     block_seconds: float
 
 
-TRAINING_STEP: Final = Kind("training_step", "step_seconds", "training steps", block_seconds=0.08)
-FORWARD: Final = Kind("forward", "forward_seconds", "forward passes", block_seconds=0.04)
-PREDICT: Final = Kind("predict", "predict_seconds", "predictions", block_seconds=0.04)
+TRAINING_STEP: Final = TimedQuantity("training_step", STEP, "training steps", block_seconds=0.08)
+FORWARD: Final = TimedQuantity("forward", "forward_seconds", "forward passes", block_seconds=0.04)
+PREDICT: Final = TimedQuantity("predict", "predict_seconds", "predictions", block_seconds=0.04)
 
 
 def time_group(
@@ -73,12 +83,12 @@ def time_group(
     Args:
         variants: The variants, the same but for the setting.
         rules: What each worker may use, and when the rounds end.
-        counter: Is told about the work done: one piece per variant and one for the rounds.
+        counter: Is told about the work done: one piece per process (see `pieces`), and one for the rounds.
         rng: Draws the order of turns.
         keep: Called with each record at the end. After Ctrl-C, or any other exception, it is called for the variants
             of which something is known, and the exception goes on.
     """
-    group = _Group([_Timed(variant) for variant in variants], rules, counter, rng)
+    group = _Group([TimedVariant(variant) for variant in variants], rules, counter, rng)
     try:
         with ExitStack() as alive:
             group.measure(alive)
@@ -93,140 +103,187 @@ def time_group(
     return records
 
 
-@dataclass
-class _Timed:
-    """What is known of one variant so far."""
-
-    variant: Variant
-    worker: Worker | None = None
-    figures: dict[str, float] = field(default_factory=dict)
-    operations: dict[str, int] = field(default_factory=dict)
-    path: str | None = None
-    count: int = 1
-    rounds: dict[str, list[list[float]]] = field(default_factory=dict)
-    training_steps: int = 0
-    loss: float = 0.0
-    error: WorkerError | None = None
-
-    @property
-    def phase(self) -> str:
-        return self.worker.phase if self.worker else "start"
+def pieces(variants: int, rules: Rules) -> int:
+    """Return into how many pieces of work the timing of so many variants falls."""
+    return variants * rules.processes + 1
 
 
 @dataclass
 class _Group:
     """The variants of a group, and the rules by which they take turns."""
 
-    timed: list[_Timed]
+    timed: list[TimedVariant]
     rules: Rules
     counter: ProgressCounter
     rng: random.Random
     session: str = field(default_factory=lambda: secrets.token_hex(6))
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     stopped_by: Stopped | None = None
+    _ending: threading.Event = field(default_factory=threading.Event)
 
     def measure(self, alive: ExitStack) -> None:
-        for each in self.timed:
-            self._start(each, alive)
+        self._compile(alive)
         self.stopped_by = self._take_rounds(TRAINING_STEP)
         for each in self.timed:
-            if each.error is None and not each.rounds.get(TRAINING_STEP.figure):
-                each.error = budget_spent(each.phase)
+            if each.error is None and not each.rounds(STEP):
+                each.fail(budget_spent(each.phase))
         if self.rules.inference:
             self._compile_forward()
-            for kind in (FORWARD, PREDICT):
-                self._take_rounds(kind)
+            for quantity in (FORWARD, PREDICT):
+                self._take_rounds(quantity)
         self._tell("measured", 1)
+        self._end_all()  # at once: nothing of theirs is to be saved
 
     def interrupt(self, cause: str) -> None:
         """Forget the variants of which nothing is known; note that the others were not measured to the end."""
-        self.timed = [each for each in self.timed if each.figures or each.error]
+        ended = [each for each in self.timed if each.error and each.error.outcome is not Outcome.INTERRUPTED]
+        self.timed = [each for each in self.timed if each.is_known or each in ended]
         for each in self.timed:
-            if each.error is None:
+            if each not in ended:
                 each.error = WorkerError(Outcome.INTERRUPTED, cause, each.phase)
 
     def records(self) -> list[Record]:
-        return [self._record(each) for each in self.timed]
+        return [each.record(self.session, self.started, self.stopped_by) for each in self.timed]
 
     @property
-    def _running(self) -> list[_Timed]:
-        return [each for each in self.timed if each.worker and not each.error]
+    def _running(self) -> list[tuple[TimedVariant, TimedProcess]]:
+        return [(timed, process) for timed in self.timed for process in timed.running]
 
-    def _start(self, timed: _Timed, alive: ExitStack) -> None:
-        variant, log = timed.variant, timed.variant.folder / "timing.log"
-        if self.rules.seconds_left == 0:
-            timed.error = budget_spent("start")
+    def _compile(self, alive: ExitStack) -> None:
+        """Start the processes: first one of each variant; the others if the time suffices."""
+        begun = time.monotonic()
+        self._start_at_once([(each, 1) for each in self.timed], alive, stay=True)
+        took = time.monotonic() - begun
+        others = range(2, self.rules.processes + 1)
+        # As long again for the rounds.
+        if self.rules.seconds_left > took * (len(others) + 1):
+            # The longest first: the short ones fill the time of the cores beside them.
+            turns = sorted(((each, number) for number in others for each in self.timed), key=_longest_first)
+            self._start_at_once(turns, alive, stay=self._have_room_for(len(others)))
+
+    def _have_room_for(self, more: int) -> bool:
+        """Whether the memory suffices for so many processes more of each variant."""
+        each = [process.figures.get("process_growth_bytes", 0.0) for _, process in self._running]
+        return 2 * more * sum(each) < psutil.virtual_memory().available
+
+    def _start_at_once(self, turns: Sequence[tuple[TimedVariant, int]], alive: ExitStack, *, stay: bool) -> None:
+        """Start processes, one for each core: tracing and compiling keep a single core busy."""
+        with ThreadPoolExecutor(self.rules.compiling_at_once(each.variant.config for each in self.timed)) as pool:
+            starting = [pool.submit(self._start, timed, number, alive, stay) for timed, number in turns]
+            try:
+                for future in starting:
+                    future.result()
+            except BaseException:  # Ctrl-C too: the threads wait for workers that are to end now
+                self._ending.set()
+                for future in starting:
+                    future.cancel()
+                self._end_all()
+                raise
+
+    def _end_all(self) -> None:
+        for timed in self.timed:
+            for process in timed.processes:
+                process.end()
+
+    def _start(self, timed: TimedVariant, number: int, alive: ExitStack, stay: bool) -> None:
+        if timed.error or self._ending.is_set():
             return
-        phases = ["start", "import", "build", "compile", "steady"]
+        try:
+            self._start_and_compile(timed, number, alive, stay)
+        except BaseException:
+            self._ending.set()
+            raise
+
+    def _start_and_compile(self, timed: TimedVariant, number: int, alive: ExitStack, stay: bool) -> None:
+        if self.rules.seconds_left == 0:
+            if number == 1:
+                timed.error = budget_spent("start")
+            return
+        variant = timed.variant
+        name = "timing.log" if number == 1 else f"timing_{number}.log"
+        which = "" if number == 1 else f", process {number}"
 
         def on_progress(phase: str) -> None:
-            if phase in phases:
-                done = phases.index(phase) / (len(phases) - 1)
-                self.counter.report(f"{variant.group} {variant}", f"{variant}: {phase}", done)
+            if phase in _PHASES:
+                done = _PHASES.index(phase) / (len(_PHASES) - 1)
+                self.counter.report(f"{variant.group} {variant} {number}", f"{variant}: {phase}{which}", done)
 
-        timed.worker = alive.enter_context(
+        worker = alive.enter_context(
             Worker(
                 variant.job,
                 module="kerasunroll.measurement.stages.timing_worker",
-                log_path=log,
+                log_path=variant.folder / name,
                 limits=self.rules.limits,
                 env=TIMED,
                 on_phase=on_progress,
                 preloaded=True,
             )
         )
-        if ready := self._receive(timed):
-            timed.figures = dict(ready["figures"])
-            if timed.worker and timed.worker.imported:
-                timed.figures["process_start_bytes"] = timed.worker.imported.resident_bytes
-            timed.figures["process_peak_bytes"] = (
-                timed.figures["process_start_bytes"] + timed.figures["process_growth_bytes"]
-            )
-            timed.operations, timed.path = ready["operations"], ready["path"]
-            timed.training_steps = 1
-            if (seconds := xla_compile_seconds(log)) is not None:
-                timed.figures["xla_compile_seconds"] = seconds
+        process = TimedProcess(worker)
+        timed.processes.append(process)
+        if self._ending.is_set():
+            worker.kill()
+        if answer := timed.receive(process, self.rules):
+            figures: dict[str, float] = dict(answer["figures"])
+            imported = worker.imported
+            timed.import_seconds = imported.seconds if imported else figures["import_seconds"]
+            del figures["import_seconds"]
+            if imported:
+                figures["process_start_bytes"] = imported.resident_bytes
+            figures["process_peak_bytes"] = figures["process_start_bytes"] + figures["process_growth_bytes"]
+            if (seconds := xla_compile_seconds(variant.folder / name)) is not None:
+                figures["xla_compile_seconds"] = seconds
+            timed.operations, timed.path = answer["operations"], answer["path"]
+            process.training_steps = 1
+            process.figures = figures
+            if not stay:
+                process.end()
 
     def _compile_forward(self) -> None:
         """Have all compile at once: none of it is timed."""
         if self.rules.seconds_left == 0:
             return
         self._tell("compile the forward pass", self._share(TRAINING_STEP, self.rules.max_rounds))
+        for timed in self.timed:
+            for process in list(timed.running)[INFERENCE_PROCESSES:]:
+                process.end()
         compiling = self._running
-        for each in compiling:
-            each.worker.send({"what": "compile_forward"})  # type: ignore[union-attr]
-        for each in compiling:
-            if answer := self._receive(each):
-                each.figures |= answer["figures"]
+        for _, process in compiling:
+            process.worker.send({"what": "compile_forward"})  # type: ignore[union-attr]
+        for timed, process in compiling:
+            if process.worker and (answer := timed.receive(process, self.rules)):
+                process.figures |= answer["figures"]
 
-    def _take_rounds(self, kind: Kind) -> Stopped | None:
+    def _take_rounds(self, quantity: TimedQuantity) -> Stopped | None:
         """Let all that run take turns until the rules say that it is enough; return which of them did."""
-        for each in self._running:
-            if self.rules.seconds_left > 0 and (trial := self._block(each, kind, TRIAL_CALLS)):
-                each.count = min(50, max(2, round(kind.block_seconds / median(trial))))
+        for timed, process in self._running:
+            if process.worker and self.rules.seconds_left > 0:
+                trial = self._block(timed, process, quantity, TRIAL_CALLS)
+                if trial and process is next(iter(timed.running), None):
+                    timed.count = min(50, max(1, round(quantity.block_seconds / median(trial))))
         taken = 0
         while running := self._running:
-            for each in self.rng.sample(running, len(running)):
+            for timed, process in self.rng.sample(running, len(running)):
                 if self.rules.seconds_left == 0:
                     return "budget"
-                if block := self._block(each, kind, each.count):
-                    each.rounds.setdefault(kind.figure, []).append(block)
+                if process.worker and (block := self._block(timed, process, quantity, timed.count)):
+                    process.rounds.setdefault(quantity.figure, []).append(block)
             taken += 1
-            self._tell(f"{kind.doing} in turns, round {taken}", self._share(kind, taken))
-            if stopped_by := self._stops(kind, taken):
+            self._tell(f"{quantity.doing} in turns, round {taken}", self._share(quantity, taken))
+            if stopped_by := self._stops(quantity, taken):
                 return stopped_by
         return "budget" if self.rules.seconds_left == 0 else None
 
-    def _stops(self, kind: Kind, taken: int) -> Stopped | None:
-        running = self._running
+    def _stops(self, quantity: TimedQuantity, taken: int) -> Stopped | None:
+        running = [timed for timed in self.timed if any(timed.running)]
         if taken < MIN_ROUNDS or not running:
             return None
-        if kind is not TRAINING_STEP:
+        if quantity is not TRAINING_STEP:
             return "rounds"
         baseline = next((each for each in running if each.variant.setting == LOOP), running[0])
         comparisons = [
             # As in the report, so that it shows the interval that ended the rounds.
-            compare_rounds(each.rounds[kind.figure], baseline.rounds[kind.figure], rng=np.random.default_rng(taken))
+            compare_rounds(each.rounds(STEP), baseline.rounds(STEP), rng=np.random.default_rng(taken))
             for each in running
             if each is not baseline
         ]
@@ -235,71 +292,32 @@ class _Group:
             return None
         return "width" if all(each.half_width <= target for each in comparisons) else "rounds"
 
-    def _block(self, timed: _Timed, kind: Kind, count: int) -> list[float] | None:
+    def _block(
+        self, timed: TimedVariant, process: TimedProcess, quantity: TimedQuantity, count: int
+    ) -> list[float] | None:
         """Return the seconds of each of `count` calls, or `None` where the worker is no more."""
-        assert timed.worker is not None  # noqa: S101
-        timed.worker.send({"what": kind.what, "count": count})
-        answer = self._receive(timed)
+        assert process.worker is not None  # noqa: S101
+        process.worker.send({"what": quantity.what, "count": count})
+        answer = timed.receive(process, self.rules)
         if answer is None:
             return None
         if "loss" in answer:
             timed.loss = answer["loss"]
-            timed.training_steps += count
+            process.training_steps += count
         seconds: list[float] = answer["seconds"]
         return seconds
-
-    def _receive(self, timed: _Timed) -> dict[str, Any] | None:
-        """Return a worker's answer; where there is none, note why, and that it runs no more."""
-        assert timed.worker is not None  # noqa: S101
-        try:
-            return timed.worker.receive(timeout=self.rules.seconds_left)
-        except WorkerError as caught:
-            error = explained(caught, self.rules)
-            timed.worker = None
-            # Who has taken turns when the time is over has been measured.
-            if error.outcome is not Outcome.INTERRUPTED or not timed.rounds:
-                timed.error = error
-            return None
 
     def _tell(self, doing: str, done: float) -> None:
         group = self.timed[0].variant.group
         self.counter.report(f"{group} rounds", f"{group}: {doing}", done)
 
-    def _share(self, kind: Kind, taken: int) -> float:
+    def _share(self, quantity: TimedQuantity, taken: int) -> float:
         """Return the share of all rounds that are over, the training steps' being as many as there may be."""
         most = self.rules.max_rounds
-        before = {TRAINING_STEP: 0, FORWARD: most, PREDICT: most + MIN_ROUNDS}[kind]
+        before = {TRAINING_STEP: 0, FORWARD: most, PREDICT: most + MIN_ROUNDS}[quantity]
         return (before + taken) / (most + 2 * MIN_ROUNDS)
 
-    def _record(self, timed: _Timed) -> Record:
-        figures = timed.figures | {name: steady_seconds(rounds) for name, rounds in timed.rounds.items()}
-        if "step_seconds" in figures:
-            # The rest of the first training step, beyond an ordinary one: the work on the graph.
-            rest = figures["first_step_seconds"] - figures["trace_seconds"] - figures["step_seconds"]
-            figures["compile_seconds"] = max(0.0, rest)
-        outcome, cause, phase = _ending(timed)
-        return Record(
-            configuration=timed.variant.question(MEASUREMENT),
-            variant=timed.variant.setting,
-            outcome=outcome,
-            cause=cause,
-            phase=phase,
-            figures=figures,
-            samples=timed.rounds,
-            operations=timed.operations,
-            path=timed.path,
-            session=self.session,
-            stopped_by=None if timed.error else self.stopped_by,
-            environment=environment(),
-            node=timed.variant.node,
-            started=self.started,
-        )
 
-
-def _ending(timed: _Timed) -> tuple[Outcome, str | None, str | None]:
-    if timed.error:
-        return timed.error.outcome, timed.error.cause, timed.error.phase
-    if not math.isfinite(timed.loss):
-        when = f"within {timed.training_steps} training steps on one batch"
-        return Outcome.DIVERGED, describe_divergence(timed.loss, when), "steady"
-    return Outcome.DONE, None, None
+def _longest_first(turn: tuple[TimedVariant, int]) -> float:
+    first = turn[0].processes[0].figures if turn[0].processes else {}
+    return -first.get("first_step_seconds", 0.0)

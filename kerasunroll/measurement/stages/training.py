@@ -101,7 +101,7 @@ def _record(variant: Variant, started: datetime, ending: Ending) -> Record:
         cause=cause,
         phase=phase,
         figures=_figures(ending.result) if ending.result else {},
-        samples={name: [values] for name, values in history.items()},
+        samples={name: [[values]] for name, values in history.items()},
         environment=environment(),
         node=variant.node,
         started=started,

@@ -7,7 +7,13 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasunroll.measurement.statistics.rounds import MIN_ROUNDS, TARGET_HALF_WIDTH, Comparison, Rounds, block_times
+from kerasunroll.measurement.statistics.rounds import (
+    MIN_ROUNDS,
+    TARGET_HALF_WIDTH,
+    Comparison,
+    Processes,
+    round_times,
+)
 
 BLOCK_SPREAD: Final = 0.10
 """More than this share of a block's median between its quartiles is unsteady; pyperf marks 10 % as well."""
@@ -39,12 +45,12 @@ class Instability:
 
 
 def instabilities(
-    rounds: Rounds, comparison: Comparison | None = None, target_half_width: float = TARGET_HALF_WIDTH
+    processes: Processes, comparison: Comparison | None = None, target_half_width: float = TARGET_HALF_WIDTH
 ) -> list[Instability]:
     """Return what makes the times of one variant, or its comparison with the baseline, less certain.
 
     Args:
-        rounds: For each round, the times of a block, in seconds.
+        processes: For each process and each round, the times of a block, in seconds.
         comparison: `Comparison` of this variant with the baseline, if there is one.
         target_half_width: Float. How narrow the interval of the comparison was to become, in logarithms.
 
@@ -52,26 +58,28 @@ def instabilities(
         List of `Instability`, empty for steady times.
 
     Raises:
-        InputError: If there is no round, or a block holds no time, or one that is not positive.
+        InputError: As `compare_rounds`.
     """
-    times = block_times(rounds)
+    times = round_times(processes)
     found = [
-        _few_rounds(rounds),
-        _block_spread(rounds),
+        _few_rounds(len(times)),
+        _block_spread(processes),
         _drift_or_round_spread(times),
         _width(comparison, target_half_width),
+        _one_process(comparison),
     ]
     return [instability for instability in found if instability]
 
 
-def _few_rounds(rounds: Rounds) -> Instability | None:
-    if len(rounds) >= MIN_ROUNDS:
+def _few_rounds(rounds: int) -> Instability | None:
+    if rounds >= MIN_ROUNDS:
         return None
-    return Instability(f"fewer than {MIN_ROUNDS} rounds were measured", str(len(rounds)), "Allow more time.")
+    return Instability(f"fewer than {MIN_ROUNDS} rounds were measured", str(rounds), "Allow more time.")
 
 
-def _block_spread(rounds: Rounds) -> Instability | None:
-    low, middle, high = np.array([np.quantile(block, (0.25, 0.5, 0.75)) for block in rounds]).T
+def _block_spread(processes: Processes) -> Instability | None:
+    blocks = [block for rounds in processes for block in rounds]
+    low, middle, high = np.array([np.quantile(block, (0.25, 0.5, 0.75)) for block in blocks]).T
     spread = float(np.median((high - low) / middle))
     if spread <= BLOCK_SPREAD:
         return None
@@ -102,5 +110,16 @@ def _width(comparison: Comparison | None, target: float) -> Instability | None:
         f"the ratio is less certain than the {target:.0%} that were aimed for",
         f"{comparison.half_width:.0%} after {comparison.rounds} rounds",
         f"Allow more rounds. {QUIET_MACHINE}",
+        concerns="ratio",
+    )
+
+
+def _one_process(comparison: Comparison | None) -> Instability | None:
+    if comparison is None or comparison.processes > 1:
+        return None
+    return Instability(
+        "one process of each setting was timed: how far two differ is not in the interval",
+        "1 process",
+        "Allow more time and memory, and measure again.",
         concerns="ratio",
     )

@@ -1,23 +1,25 @@
 """Is one variant faster than another? Ratios of interleaved times, with an interval that can be believed.
 
 The machine changes speed while it measures, so variants take turns: a *round* is one short block of training
-steps of each variant, in random order. Only times of the same round are compared, as the logarithm of their ratio.
+steps of each process of each variant, in random order. Only times of the same round are compared, as the logarithm of
+their ratio.
 
 1. A block's time is its lower quartile. Whatever disturbs a training step makes it longer, so the lower
    quartile stands where up to three quarters of a block were disturbed, the median only up to a half.
-2. The ratio is the interquartile mean over rounds of the log ratios: a quarter of the rounds may be off on
-   either side, as when a neighbour's load hits one block of a round and not the other.
-3. Its interval is the symmetric bootstrap-t over rounds with the winsorised standard error (Efron & Tibshirani,
-   *An Introduction to the Bootstrap*, 1993, ch. 12; Hall, *On symmetric bootstrap confidence intervals*, JRSS B 50,
-   1988; for trimmed means, Wilcox, *Introduction to Robust Estimation*, 2012, ch. 4). Unlike the percentile
+2. A variant's time in a round is the geometric mean over its processes. The ratio of two variants is the interquartile
+   mean over rounds of the log ratios: a quarter of the rounds may be off on either side, as when a neighbour's load
+   hits one block of a round and not the other.
+3. How uncertain the rounds leave it: the symmetric bootstrap-t over rounds with the winsorised standard error (Efron &
+   Tibshirani, *An Introduction to the Bootstrap*, 1993, ch. 12; Hall, *On symmetric bootstrap confidence intervals*,
+   JRSS B 50, 1988; for trimmed means, Wilcox, *Introduction to Robust Estimation*, 2012, ch. 4). Unlike the percentile
    bootstrap it is not too narrow with ten rounds.
-4. Rounds are added until the interval is narrow enough (`needs_more_rounds`). Whoever looks after every round
+4. Rounds are added until that is narrow enough (`needs_more_rounds`). Whoever looks after every round
    and stops when it suits finds differences that are not there: the interval at each look is a 99 % one,
    so that it is at least 95 % at whichever it stops (Pocock, *Group sequential methods*, Biometrika 64, 1977:
    ten to twenty looks need 99 % each). The rule looks at the width only, never at the verdict.
-5. Two processes of the very same program differ by a little for as long as they live (memory layout; Kalibera &
-   Jones, *Rigorous benchmarking in reasonable time*, ISMM 2013), which no number of rounds of one pair of
-   processes can show. That spread was measured, and widens every interval.
+5. How uncertain the processes leave it: two processes of the very same program differ for as long as they live, which
+   no number of rounds can show. So each variant runs in several, and Student's t over them gives an interval
+   (`kerasunroll.measurement.statistics.intervals`). What is said is the wider of the two intervals.
 """
 
 import math
@@ -29,28 +31,24 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from kerasunroll.errors import InputError
+from kerasunroll.measurement.statistics.intervals import half_width as half_width_over_processes
 
 Rounds = Sequence[Sequence[float]]
-"""The times of one variant: for each round the training-step times of its block, in seconds."""
+"""The times of one process: for each round the training-step times of its block, in seconds."""
+
+Processes = Sequence[Rounds]
+"""The times of one variant: for each of its processes those of the same rounds."""
 
 Verdict = Literal["faster", "slower", "no difference"]
 
 LOOK_CONFIDENCE: Final = 0.99
 """Of the interval at one look, for 95 % over all looks."""
 
-PROCESS_SPREAD: Final = 0.015
-"""Standard deviation of the log time between fresh processes of one program.
-
-Measured with TensorFlow 2.21 on 2 shared cores: 5 sets of 6 to 8 workers alive at once, an LSTM as loop and full,
-gave 0.003 to 0.027. With 0.015, 4 of the 101 pairs of like workers were called different, without it 9.
-"""
-
 MIN_ROUNDS: Final = 10
 MAX_ROUNDS: Final = 40
 TARGET_HALF_WIDTH: Final = 0.03
 
 _FEWEST_ROUNDS: Final = 5  # with fewer, too many resamples are of one round only
-_TWO_SIDED_95: Final = 1.96
 
 
 class Comparison(BaseModel):
@@ -61,8 +59,10 @@ class Comparison(BaseModel):
         low: Float. Lower end of the interval.
         high: Float. Upper end of the interval.
         rounds: Integer. The rounds it rests on.
-        half_width: Float. The part of the interval's half-width, in logarithms (0.03 is about 3 %), that more
-            rounds would narrow.
+        half_width: Float. What the interval's half-width, in logarithms (0.03 is about 3 %), would be but for the
+            spread between processes: more rounds narrow it.
+        processes: Integer. The processes of each variant that it rests on. With one, the interval cannot hold the
+            spread between processes.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
@@ -72,6 +72,7 @@ class Comparison(BaseModel):
     high: float
     rounds: int
     half_width: float
+    processes: int = 1
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -83,44 +84,39 @@ class Comparison(BaseModel):
 
 
 def compare_rounds(
-    a_rounds: Rounds,
-    b_rounds: Rounds,
-    *,
-    rng: np.random.Generator,
-    process_spread: float = PROCESS_SPREAD,
-    resamples: int = 2000,
+    a_processes: Processes, b_processes: Processes, *, rng: np.random.Generator, resamples: int = 2000
 ) -> Comparison:
     """Compare two variants that were timed in the same rounds.
 
     Args:
-        a_rounds: For each round, the times of variant a's block, in seconds.
-        b_rounds: The same for variant b, usually the baseline.
+        a_processes: For each process of variant a, and each round, the times of a block, in seconds.
+        b_processes: The same for variant b, usually the baseline.
         rng: `numpy.random.Generator` for the bootstrap.
-        process_spread: Float. Standard deviation of the log time between processes of one program; divide it by
-            the square root of the number of processes that each variant's rounds come from.
         resamples: Integer. Bootstrap samples.
 
     Returns:
         `Comparison`. With fewer than 5 rounds its interval is unbounded.
 
     Raises:
-        InputError: If there is no round, the numbers of rounds differ, or a block holds no time, or one that is
-            not positive.
+        InputError: If there is no process or no round, the numbers of rounds differ, or a block holds no time, or one
+            that is not positive.
 
     Example:
     >>> compare_rounds(full, loop, rng=np.random.default_rng(0)).verdict  # doctest: +SKIP
     'faster'
     """
-    a, b = block_times(a_rounds), block_times(b_rounds)
-    if len(a) != len(b):
-        raise InputError(f"Both variants need the same rounds, got {len(a)} and {len(b)}.")
-    log_ratios = np.log(a) - np.log(b)
+    a, b = _log_times(a_processes), _log_times(b_processes)
+    if a.shape[1] != b.shape[1]:
+        raise InputError(f"Both variants need the same rounds, got {a.shape[1]} and {b.shape[1]}.")
+    log_ratios = a.mean(axis=0) - b.mean(axis=0)
     center, _ = _center_and_error(log_ratios)
     half_width = _bootstrap_half_width(log_ratios, rng, resamples)
-    total = math.hypot(half_width, _TWO_SIDED_95 * math.sqrt(2) * process_spread)
+    total = max(half_width, _process_half_width(a, b))
     with np.errstate(over="ignore"):  # ratios that jump wildly: what is too large for a float is infinite
         ratio, low, high = (float(np.exp(value)) for value in (center, center - total, center + total))
-    return Comparison(ratio=ratio, low=low, high=high, rounds=len(a), half_width=half_width)
+    return Comparison(
+        ratio=ratio, low=low, high=high, rounds=a.shape[1], half_width=half_width, processes=min(len(a), len(b))
+    )
 
 
 def needs_more_rounds(
@@ -143,16 +139,26 @@ def needs_more_rounds(
     return comparison.rounds < max_rounds and comparison.half_width > target_half_width
 
 
-def steady_seconds(rounds: Rounds) -> float:
-    """Return the time of one training step in seconds: the interquartile mean over the rounds' blocks.
+def steady_seconds(processes: Processes) -> float:
+    """Return the time of one training step in seconds: the interquartile mean over the rounds.
 
     For a table's column. Variants are compared by `compare_rounds`, not by the ratio of these.
 
     Raises:
-        InputError: If there is no round, or a block holds no time, or one that is not positive.
+        InputError: As `compare_rounds`.
     """
-    center, _ = _center_and_error(np.log(block_times(rounds)))
+    center, _ = _center_and_error(np.log(round_times(processes)))
     return float(np.exp(center))
+
+
+def round_times(processes: Processes) -> NDArray[np.float64]:
+    """Return each round's time in seconds, of shape `(rounds,)`: the geometric mean over the processes.
+
+    Raises:
+        InputError: As `compare_rounds`.
+    """
+    times: NDArray[np.float64] = np.exp(_log_times(processes).mean(axis=0))
+    return times
 
 
 def block_times(rounds: Rounds) -> NDArray[np.float64]:
@@ -167,6 +173,24 @@ def block_times(rounds: Rounds) -> NDArray[np.float64]:
         if not (len(block) and all(0 < time < math.inf for time in block)):
             raise InputError(f"Round {number}: expected a block of positive times in seconds, got {list(block)}.")
     return np.array([np.quantile(block, 0.25) for block in rounds])
+
+
+def _log_times(processes: Processes) -> NDArray[np.float64]:
+    """Return the logarithms of the block times, of shape `(processes, rounds)`."""
+    if not processes:
+        raise InputError("Expected the times of at least one process, got none.")
+    times = [block_times(rounds) for rounds in processes]
+    if len({len(each) for each in times}) > 1:
+        raise InputError(f"All processes need the same rounds, got {', '.join(str(len(each)) for each in times)}.")
+    return np.log(times)
+
+
+def _process_half_width(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return the half-width that the spread between processes gives, 0 where each variant has but one."""
+    # All ran in the same rounds: without what a round did to all of them, only the processes differ.
+    of_the_round = (a.mean(axis=0) + b.mean(axis=0)) / 2
+    centers = [_center_and_error(np.round(times - of_the_round, 12))[0].tolist() for times in (a, b)]
+    return half_width_over_processes(*centers)
 
 
 def _bootstrap_half_width(log_ratios: NDArray[np.float64], rng: np.random.Generator, resamples: int) -> float:

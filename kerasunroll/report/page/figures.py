@@ -13,11 +13,12 @@ from kerasunroll.figures.flow import comparison_figure
 from kerasunroll.figures.growth import growth_figure
 from kerasunroll.figures.settings import Bar, settings_figure
 from kerasunroll.measurement.planning.findings import Measured
+from kerasunroll.measurement.statistics.intervals import mean_interval
 from kerasunroll.report.page.drawn import growth_panels, trained_histories
 from kerasunroll.report.page.svg import inline_svg
 from kerasunroll.report.rows import Row
 from kerasunroll.report.sweeps import Sweep
-from kerasunroll.report.verdict.costs import READY_SPREAD, Cost, break_even
+from kerasunroll.report.verdict.costs import Cost, break_even
 from kerasunroll.report.verdict.verdict import Verdict
 from kerasunroll.units import format_bytes, format_count, format_seconds
 
@@ -26,7 +27,6 @@ _FIGURES: Final = (
     ("tensor_memory", "tensor_peak_bytes", "tensor memory, peak of a training step", format_bytes),
     ("graph_nodes", "training_step_nodes", "graph nodes, training step", format_count),
 )
-_TWO_SIDED_95: Final = 1.96
 
 
 @dataclass(frozen=True)
@@ -124,12 +124,14 @@ def _bars(place: str, what: str, title: str, show: Callable[[float], str], bars:
 
 
 def _ready(verdict: Verdict) -> list[Bar]:
-    margin = _TWO_SIDED_95 * READY_SPREAD
-    return [
-        Bar(cost.setting, ready, place, ready * (1 - margin), ready * (1 + margin))
-        for place, cost in enumerate(verdict.costs)
-        if (ready := cost.ready_seconds) is not None
-    ]
+    bars = []
+    for place, cost in enumerate(verdict.costs):
+        if cost.ready_seconds is not None:
+            ends = mean_interval(cost.ready_each) if len(cost.ready_each) > 1 else None
+            bars.append(
+                Bar(cost.setting, cost.ready_seconds, place, ends.low if ends else None, ends.high if ends else None)
+            )
+    return bars
 
 
 def _steps(verdict: Verdict) -> list[Bar]:

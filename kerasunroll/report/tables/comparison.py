@@ -47,7 +47,6 @@ SECTIONS: Final[Sequence[Sequence[tuple[str, str, Format]]]] = [
         ("graph size, training step", "training_step_graph_bytes", format_bytes),
     ],
     [
-        ("import", "import_seconds", format_seconds),
         ("build", "build_seconds", format_seconds),
         ("trace", "trace_seconds", format_seconds),
         ("compile", "compile_seconds", format_seconds),
@@ -191,7 +190,19 @@ def _section(section: Sequence[tuple[str, str, Format]], rows: Sequence[Row], nu
 
 
 def _line(name: str, figure: str, show: Format, rows: Sequence[Row], numbers: dict[str, int] | None = None) -> Line:
-    return name, [Text(show(row.figures.get(figure)) + _mark(row, figure, "time", numbers or {})) for row in rows]
+    return name, [
+        Text(show(row.figures.get(figure)) + _margin(row, figure) + _mark(row, figure, "time", numbers or {}))
+        for row in rows
+    ]
+
+
+def _margin(row: Row, figure: str) -> str:
+    """Return e.g. `" ±3%"`: how far the processes leave a figure open that each of them gave once."""
+    found = row.interval(figure)
+    if found is None or found.value <= 0:
+        return ""
+    share = (found.high - found.value) / found.value
+    return " (open)" if share > 1 else f" ±{share:.0%}"
 
 
 def _unknown(rows: Sequence[Row]) -> list[str]:

@@ -10,9 +10,9 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from kerasunroll.callbacks.event_files.event_log import scalar_value
 from kerasunroll.figures.break_even import Total, in_sight
 from kerasunroll.measurement.planning.findings import Measured
-from kerasunroll.measurement.statistics.rounds import block_times
+from kerasunroll.measurement.statistics.rounds import round_times
 from kerasunroll.report.page.figures import times_in_all
-from kerasunroll.report.rows import STEP, Row
+from kerasunroll.report.rows import STEP, Row, processes_of
 from kerasunroll.report.sweeps import Sweep
 from kerasunroll.report.tensorboard import tags
 from kerasunroll.report.verdict.costs import Cost
@@ -87,18 +87,18 @@ def _in_all(total: Total, last: int) -> Iterator[tuple[int, Summary.Value]]:
 
 
 def _by_round(number: int, rows: Sequence[Row], measured: Sequence[Measured]) -> Iterator[tuple[int, Summary.Value]]:
-    rounds = _block_times(measured[number])
+    rounds = _round_times(measured[number])
     for place, seconds in enumerate(rounds, start=1):
         yield place, scalar_value(tags.STEP_BY_ROUND, 1e3 * seconds)
     baseline = next((place for place, row in enumerate(rows) if row.baseline is None), number)
     if number == baseline or STEP in rows[number].comparisons:
-        for place, (ours, theirs) in enumerate(zip(rounds, _block_times(measured[baseline]), strict=False), start=1):
+        for place, (ours, theirs) in enumerate(zip(rounds, _round_times(measured[baseline]), strict=False), start=1):
             yield place, scalar_value(tags.RATIO_BY_ROUND, ours / theirs)
 
 
-def _block_times(measured: Measured) -> list[float]:
-    rounds = measured.timing.samples.get(STEP, ()) if measured.timing else ()
-    return list(block_times(rounds)) if rounds else []
+def _round_times(measured: Measured) -> list[float]:
+    processes = processes_of(measured.timing, STEP)
+    return list(round_times(processes)) if processes else []
 
 
 def _scaled(value: float | None, factor: float) -> float | None:

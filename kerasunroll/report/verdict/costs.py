@@ -5,7 +5,9 @@ first training step (build, trace and compile). a takes less than b from the bre
 
     N = (ready_a - ready_b) / (step_b × (1 - ratio)),    ratio = step_a / step_b
 
-Its interval is that of the ratio, which the interleaved rounds gave, and that of the difference in the numerator.
+Its interval is that of both: of the ratio, which the interleaved rounds gave, and of the difference in the numerator,
+which several processes gave. It holds every N at which it cannot be told which of the two has taken less (E. C.
+Fieller, *Some problems in interval estimation*, JRSS B 16, 1954).
 """
 
 import math
@@ -13,41 +15,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from kerasunroll.measurement.statistics.intervals import Interval, difference_interval
 from kerasunroll.measurement.statistics.rounds import Comparison
-from kerasunroll.report.rows import FORWARD, PREDICT, STEP, Row
+from kerasunroll.report.rows import FORWARD, PREDICT, READY, READY_PARTS, STEP, Row
 
-READY_SPREAD: Final = 0.2
-"""Standard deviation of the time until the first training step between fresh processes of one program, as a share.
-
-It is measured once for each setting, so that its interval cannot come from the run itself. Seen with TensorFlow 2.21 on
-2 cores that others used as well: an LSTM in 5 runs, 0.3 as loop and 0.05 as full.
-"""
-
-_TWO_SIDED_95: Final = 1.96
 _WIDEST: Final = 100.0  # in logarithms: beyond, there is no limit
 _LEAST_BYTES: Final = 10_000_000
 _LEAST_SHARE: Final = 0.1
 
 Timed = Literal["step_seconds", "forward_seconds", "predict_seconds"]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value, and the ends of its 95 % interval.
-
-    Args:
-        value: Float.
-        low: Float.
-        high: Float.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    def scaled(self, factor: float) -> "Interval":
-        """Return the interval times a positive factor."""
-        return Interval(self.value * factor, self.low * factor, self.high * factor)
 
 
 _BASELINE: Final = Interval(1.0, 1.0, 1.0)
@@ -68,6 +44,7 @@ class Cost:
         tensor_peak_bytes: Float or `None`. What its tensors took in all: on a GPU, that is another memory.
         at_most: Boolean. Whether `ready_seconds` is more than what is asked for: in inference, where only the training
             step's trace and compile were timed.
+        ready_each: Tuple of floats. `ready_seconds` of each process, of which it is the mean.
     """
 
     setting: str
@@ -78,6 +55,7 @@ class Cost:
     process_peak_bytes: float | None
     tensor_peak_bytes: float | None
     at_most: bool = False
+    ready_each: tuple[float, ...] = ()
 
 
 def costs(rows: Sequence[Row], *, inference: bool = False) -> tuple[Cost, ...]:
@@ -102,7 +80,7 @@ def timed_figure(rows: Sequence[Row], *, inference: bool = False) -> Timed:
 
 def ready_seconds(row: Row) -> float | None:
     """Return the time until the first training step in seconds; `None` if a part of it was not measured."""
-    parts = [row.figures.get(f"{part}_seconds") for part in ("build", "trace", "compile")]
+    parts = [row.figures.get(part) for part in READY_PARTS]
     return None if None in parts else sum(part for part in parts if part is not None)
 
 
@@ -127,12 +105,10 @@ def extra_ready(a: Cost, b: Cost) -> Interval | None:
     """Return how much longer a takes than b until the first training step, in seconds; `None` if not measured."""
     if a.ready_seconds is None or b.ready_seconds is None:
         return None
-    extra = a.ready_seconds - b.ready_seconds
-    margin = _TWO_SIDED_95 * READY_SPREAD * math.hypot(a.ready_seconds, b.ready_seconds)
-    low, high = extra - margin, extra + margin
+    extra = difference_interval(a.ready_each or (a.ready_seconds,), b.ready_each or (b.ready_seconds,))
     if a.at_most or b.at_most:  # somewhere between nothing and this
-        low, high = min(0.0, low), max(0.0, high)
-    return Interval(extra, low, high)
+        return Interval(extra.value, min(0.0, extra.low), max(0.0, extra.high))
+    return extra
 
 
 def extra_step(a: Cost, b: Cost) -> Interval | None:
@@ -164,11 +140,23 @@ def break_even(a: Cost, b: Cost) -> Interval | None:
     each, extra = extra_step(a, b), extra_ready(a, b)
     if each is None or extra is None or each.high >= 0:
         return None
+    gain = -each.value
     return Interval(
-        max(0.0, extra.value) / -each.value,
-        max(0.0, extra.low) / -each.low,
-        max(0.0, extra.high) / -each.high,
+        max(0.0, extra.value) / gain,
+        _crossings(extra.value, gain, extra.value - extra.low, each.value - each.low)[0] if extra.low > 0 else 0.0,
+        _crossings(extra.value, gain, extra.high - extra.value, each.high - each.value)[1] if extra.high > 0 else 0.0,
     )
+
+
+def _crossings(extra: float, gain: float, extra_margin: float, gain_margin: float) -> tuple[float, float]:
+    """Return the two N at which `extra - N × gain` is as large as its margin, `hypot(extra_margin, N × gain_margin)`.
+
+    Squared, that is a quadratic equation, solved such that nothing cancels. `gain_margin` is less than `gain` where the
+    second one is asked for.
+    """
+    a, c = gain**2 - gain_margin**2, extra**2 - extra_margin**2
+    q = extra * gain + math.sqrt(max(0.0, (extra * gain) ** 2 - a * c))
+    return c / q if q else 0.0, q / a if a else math.inf
 
 
 def takes_less(a: Cost, b: Cost, training_steps: int | None) -> bool:
@@ -184,7 +172,8 @@ def takes_less(a: Cost, b: Cost, training_steps: int | None) -> bool:
         return False
     if training_steps is None or extra is None:
         return each.high < 0
-    return extra.high + training_steps * each.high < 0
+    margin = math.hypot(extra.high - extra.value, training_steps * (each.high - each.value))
+    return extra.value + training_steps * each.value + margin < 0
 
 
 def total_seconds(cost: Cost, training_steps: int) -> float | None:
@@ -219,6 +208,7 @@ def _cost(row: Row, baseline: Row | None, figure: Timed, *, inference: bool) -> 
     return Cost(
         setting=row.setting,
         ready_seconds=ready_seconds(row),
+        ready_each=row.each_process.get(READY, ()),
         # Not its own: the baseline's and its own were taken while the machine changed its speed.
         step_seconds=theirs * ratio.value if ratio and theirs is not None else row.figures.get(figure),
         ratio=ratio,

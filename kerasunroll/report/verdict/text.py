@@ -6,9 +6,9 @@ from typing import Final
 
 import humanize
 
+from kerasunroll.measurement.statistics.intervals import Interval
 from kerasunroll.report.verdict.costs import (
     Cost,
-    Interval,
     break_even,
     extra_bytes,
     extra_ready,
