@@ -267,7 +267,8 @@ def _report(console: "Console", measured: "list[Measured]", folder: Path, plan: 
     from kerasunroll.report.tables.comparison import comparison_tables
     from kerasunroll.report.tables.growth import growth_tables
     from kerasunroll.report.tensorboard import write_tensorboard
-    from kerasunroll.report.verdict.text import verdict_text
+    from kerasunroll.report.verdict.summary import summary
+    from kerasunroll.report.verdict.text import small_print, verdict_text
     from kerasunroll.report.verdict.verdict import verdicts
 
     # Environments were compared before anything was measured.
@@ -278,6 +279,11 @@ def _report(console: "Console", measured: "list[Measured]", folder: Path, plan: 
         for part in comparison_tables([row for row in rows if row.group == verdict.group]):
             console.print(part, soft_wrap=False)
         console.print(verdict_text(verdict), style="bold", soft_wrap=False)
+        for sentence in small_print(verdict):
+            console.print(sentence, style="dim", soft_wrap=False)
+    if sentence_for_all := summary(found):
+        console.print()
+        console.print(sentence_for_all, style="bold", soft_wrap=False)
     for part in growth_tables(sweeps):
         console.print(part, soft_wrap=False)
     for row in rows:

@@ -38,7 +38,8 @@ def report(options: ReportOptions, given: frozenset[str]) -> None:  # noqa: ARG0
     """Say which setting to take, and write a page about it: HTML and Markdown."""
     from kerasunroll.report.page.page import write_html, write_markdown
     from kerasunroll.report.run import Run, planned_training_steps
-    from kerasunroll.report.verdict.text import verdict_text
+    from kerasunroll.report.verdict.summary import summary
+    from kerasunroll.report.verdict.text import small_print, verdict_text
     from kerasunroll.report.verdict.verdict import Constraints, verdicts
 
     limit = None if options.memory_limit is None else parse_bytes(options.memory_limit, "--memory-limit")
@@ -53,5 +54,9 @@ def report(options: ReportOptions, given: frozenset[str]) -> None:  # noqa: ARG0
         console.print(f"Set aside: '{damaged.path}': {damaged.reason}.", style="red")
     for each in found:
         console.print(f"{each.group}: {verdict_text(each)}")
+        for sentence in small_print(each):
+            console.print(sentence, style="dim")
+    if sentence_for_all := summary(found):
+        console.print(sentence_for_all, style="bold")
     console.print(str(html))
     console.print(str(markdown))

@@ -1,12 +1,11 @@
 """Pictures of what grows with the number of time steps. No TensorFlow."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Told apart by colour-blind readers too: Okabe & Ito, *Color Universal Design*, 2008."""
@@ -48,12 +47,11 @@ class Panel:
 
 
 def growth_figure(title: str, panels: Sequence[Panel], note: str = "") -> Figure:
-    """Draw figures over T, both axes logarithmic: a power law is a straight line, and its exponent is the slope.
+    """Draw figures over T, from 0 on: what costs the same for each time step more is a straight line.
 
     Args:
         title: String. What was measured.
-        panels: Sequence of `Panel`, at least one. Values that are not positive have no place on a logarithmic axis and
-            are left out.
+        panels: Sequence of `Panel`, at least one.
         note: String. What stands below, such as what is missing. Defaults to nothing.
 
     Returns:
@@ -76,10 +74,9 @@ def growth_figure(title: str, panels: Sequence[Panel], note: str = "") -> Figure
 def _draw(axes: Any, panel: Panel) -> None:
     for line in panel.lines:
         number = line.setting
-        points = [(t, value) for t, value in zip(line.timesteps, line.values, strict=True) if value > 0]
-        axes.loglog(
-            [t for t, _ in points],
-            [value for _, value in points],
+        axes.plot(
+            line.timesteps,
+            line.values,
             label=line.label,
             color=COLOURS[number % len(COLOURS)],
             marker=MARKERS[number % len(MARKERS)],
@@ -88,21 +85,10 @@ def _draw(axes: Any, panel: Panel) -> None:
         )
     axes.set_title(panel.title, fontsize=10, loc="left")
     axes.set_xlabel("time steps T")
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(FixedLocator(sorted({t for line in panel.lines for t in line.timesteps})))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda t, _: f"{t:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
-    _label_values(axes, panel)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: panel.show(value)))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-
-
-def _label_values(axes: Any, panel: Panel) -> None:
-    low, high = axes.get_ylim()
-    if high < 10 * low:  # or what is nearly constant would fill the panel with its noise
-        low, high = math.sqrt(low * high / 10), math.sqrt(low * high * 10)
-        axes.set_ylim(low, high)
-    # Within two decades, ticks at whole decades alone would be one or two.
-    subs = (1.0, 2.0, 5.0) if high < 100 * low else (1.0,)
-    axes.yaxis.set_major_locator(LogLocator(subs=subs))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: panel.show(value)))
-    axes.yaxis.set_minor_formatter(NullFormatter())

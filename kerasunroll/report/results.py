@@ -12,7 +12,8 @@ from kerasunroll.measurement.records.files import write_whole
 from kerasunroll.measurement.records.table import to_csv
 from kerasunroll.report.rows import Row
 from kerasunroll.report.sweeps import find_sweeps
-from kerasunroll.report.verdict.text import verdict_text
+from kerasunroll.report.verdict.summary import summary
+from kerasunroll.report.verdict.text import small_print, verdict_text
 from kerasunroll.report.verdict.verdict import Verdict
 
 RESULTS_FILE: Final = "results.json"
@@ -43,7 +44,10 @@ def write_results(
         "kerasunroll_version": __version__,
         "environment": environments[0].model_dump(mode="json") if environments else None,
         "variants": [row.as_json() for row in rows],
-        "verdicts": [each.as_json() | {"text": verdict_text(each)} for each in verdicts],
+        "verdicts": [
+            each.as_json() | {"text": verdict_text(each), "small_print": small_print(each)} for each in verdicts
+        ],
+        "summary": summary(verdicts),
         "growth": [sweep.as_json() for sweep in find_sweeps(rows)],
     }
     # As in records: what JSON has no number for, such as the loss of a diverged training, is written as a string.

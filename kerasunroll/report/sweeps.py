@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from kerasunroll.measurement.statistics.growth import Growth, growth_exponent
+from kerasunroll.measurement.statistics.growth import FEWEST_FOR_A_LINE, Growth, fit_growth
 from kerasunroll.report.rows import READY, Row
 from kerasunroll.report.verdict.costs import ready_seconds
 
-FEWEST_TIMESTEPS: Final = 3
-"""Through two points goes every power law: with fewer than three different T nothing is fitted."""
+FEWEST_TIMESTEPS: Final = FEWEST_FOR_A_LINE
 
 FIGURES: Final[Mapping[str, str]] = {
     "tensor_added_bytes": "tensor memory, training step",
@@ -42,10 +41,10 @@ class Curve:
 
     @cached_property
     def growth(self) -> Growth | None:
-        """The fitted power law; `None` with fewer than three different T, or values that are not positive."""
-        if len(set(self.timesteps)) < FEWEST_TIMESTEPS or min(self.values) <= 0:
+        """The fitted line; `None` with fewer than three different T."""
+        if len(set(self.timesteps)) < FEWEST_TIMESTEPS:
             return None
-        return growth_exponent(self.timesteps, self.values)
+        return fit_growth(self.timesteps, self.values)
 
     def as_json(self) -> dict[str, Any]:
         """Return the curve as JSON values."""
@@ -75,6 +74,11 @@ class Sweep:
     timesteps: tuple[int, ...]
     curves: tuple[Curve, ...]
     left_out: tuple[str, ...]
+
+    @property
+    def settings(self) -> list[str]:
+        """The settings, the baseline first."""
+        return list(dict.fromkeys(curve.setting for curve in self.curves))
 
     def of(self, figure: str) -> list[Curve]:
         """Return the curves of a figure, one per setting."""

@@ -9,10 +9,9 @@ from rich.console import Console
 
 from kerasunroll.measurement.planning.findings import Measured
 from kerasunroll.measurement.records.record import Outcome
-from kerasunroll.measurement.statistics.growth import Growth
 from kerasunroll.report.page.pictures import write_growth_pictures
 from kerasunroll.report.rows import comparison_rows
-from kerasunroll.report.sweeps import find_sweeps
+from kerasunroll.report.sweeps import Curve, find_sweeps
 from kerasunroll.report.tables.growth import format_growth, growth_tables
 
 LENGTHS = (50, 100, 400)
@@ -47,25 +46,26 @@ def printed(sweeps, width=100) -> str:
     return console.file.getvalue()
 
 
-def test_exponents_are_those_of_the_power_laws():
+def test_what_a_time_step_more_adds_is_that_of_the_records():
     (found,) = sweep(EVERYTHING)
     assert (found.name, found.baseline, found.timesteps) == ("lstm-L1-U2", "loop", LENGTHS)
-    exponents = {(curve.figure, curve.setting): curve.growth.exponent for curve in found.curves}
-    assert exponents == pytest.approx(
-        {
-            ("tensor_added_bytes", "loop"): 2,
-            ("tensor_added_bytes", "full"): 2,
-            ("process_growth_bytes", "loop"): 0,
-            ("process_growth_bytes", "full"): 1,
-            ("ready_seconds", "loop"): 0,
-            ("ready_seconds", "full"): 1,
-            ("step_seconds", "loop"): 1,
-            ("step_seconds", "full"): 1,
-            ("training_step_nodes", "loop"): 0,
-            ("training_step_nodes", "full"): 1,
-        },
-        abs=1e-12,
+    added = {(curve.figure, curve.setting): curve.growth for curve in found.curves}
+    assert {key: growth.per_time_step for key, growth in added.items() if key[0] != "tensor_added_bytes"} == (
+        pytest.approx(
+            {
+                ("process_growth_bytes", "loop"): 0,
+                ("process_growth_bytes", "full"): 1_500_000,
+                ("ready_seconds", "loop"): 0,
+                ("ready_seconds", "full"): 0.04,
+                ("step_seconds", "loop"): 0.001,
+                ("step_seconds", "full"): 0.001,
+                ("training_step_nodes", "loop"): 0,
+                ("training_step_nodes", "full"): 500,
+            },
+            abs=1e-9,
+        )
     )
+    assert {key[0]: growth.bends for key, growth in added.items() if growth.bends} == {"tensor_added_bytes": "up"}
     ready = next(curve for curve in found.of("ready_seconds") if curve.setting == "full")
     assert ready.values == pytest.approx((2, 4, 16))  # 0.04 s for each time step: build, trace and compile
 
@@ -97,31 +97,37 @@ def test_what_did_not_come_to_its_end_is_left_out_and_named():
     assert "At T=100, full takes 150.0 MB of process memory where the loop takes 1.5 MB: 100.00×." in text
 
 
-def test_the_table_shows_exponent_and_ends():
-    text = printed(sweep(EVERYTHING))
+def test_the_table_shows_what_a_time_step_adds_and_the_ends():
+    text = printed(sweep(EVERYTHING), width=140)
     lines = [[cell.strip() for cell in line.strip("│").split("│")] for line in text.splitlines() if line[:1] == "│"]
-    assert lines[:2] == [
-        ["tensor memory, training step", "loop", "T^2.00 (2.00 to 2.00)", "2.5 MB", "160.0 MB"],
-        ["", "full", "T^2.00 (2.00 to 2.00)", "7.5 MB", "480.0 MB"],
-    ]
+    assert lines[0][:2] == ["tensor memory, training step", "loop"]
+    assert lines[0][3:] == ["–", "2.5 MB", "160.0 MB"]
+    assert lines[0][2] == "450.0 kB on average, bends up"  # from 2.5 to 160 MB on 350 time steps
     assert lines[-2:] == [
-        ["graph nodes, training step", "loop", "T^0.00 (0.00 to 0.00)", "500", "500"],
-        ["", "full", "T^1.00 (1.00 to 1.00)", "25,000", "200,000"],
+        ["graph nodes, training step", "loop", "nothing to speak of", "500", "500", "500"],
+        ["", "full", "500.0 (500.0 to 500.0)", "0", "25,000", "200,000"],
     ]
+    assert "full, each time step more: 40.0 ms of compiling, 500.0 graph nodes, 1.5 MB of process memory, " in text, (
+        text
+    )
     assert "At T=400, full takes 600.0 MB of process memory where the loop takes 1.5 MB: 400.00×." in text
     assert "At T=400, full takes 480.0 MB of tensor memory where the loop takes 160.0 MB: 3.00×." in text
-    assert max(map(len, text.splitlines())) <= 100
+    assert "What bends up costs more for each time step the longer the sequence is" in text
 
 
-def test_an_exponent_that_rounds_to_nothing_has_no_sign():
-    assert format_growth(Growth(exponent=-1e-9, low=-0.004, high=0.004, points=5)) == "T^0.00 (0.00 to 0.00)"
-    assert format_growth(Growth(exponent=1.02, low=0.97, high=1.07, points=5)) == "T^1.02 (0.97 to 1.07)"
+def test_what_cannot_be_told_from_no_growth_is_said_to_be_nothing():
+    def of(*seconds: float) -> str:
+        return format_growth(Curve("loop", "step_seconds", (25, 50, 100)[: len(seconds)], seconds))
+
+    assert of(0.0101, 0.0099, 0.0101) == "nothing to speak of"
+    assert of(0.010, 0.024, 0.036).startswith("about ")
+    assert of(0.01, 0.02) == "–"
 
 
-def test_a_process_that_did_not_grow_has_no_power_law():
+def test_a_process_that_did_not_grow_is_compared_with_none():
     nothing = [replace(row, figures=row.figures | {"process_growth_bytes": 0.0}) for row in comparison_rows(EVERYTHING)]
     (found,) = find_sweeps(nothing)
-    assert [curve.growth for curve in found.of("process_growth_bytes")] == [None, None]
+    assert [curve.growth.per_time_step for curve in found.of("process_growth_bytes")] == [0, 0]
     assert "process memory where" not in printed([found])
 
 

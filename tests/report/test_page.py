@@ -135,7 +135,7 @@ def test_a_sweep_has_its_growth_and_its_failures(swept):
     html, parsed = page(swept)
     assert html.count('class="verdict"') == 3
     assert "the cost of longer sequences" in parsed.text
-    assert "T^1.00 (1.00 to 1.00)" in parsed.text
+    assert "k8, each time step more: " in parsed.text
     assert "full: timing: timeout in phase compile: more than <600> s" in parsed.text
     assert "full is out: its timing took too long in phase compile (more than <600> s)." in parsed.text
     assert "Left out: full at T=100 (timing: timeout)." in parsed.text

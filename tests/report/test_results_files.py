@@ -51,7 +51,7 @@ def test_growth_over_lengths_is_among_the_results(tmp_path):
     (growth,) = results(everything, tmp_path)["growth"]
     (curve,) = growth["curves"]
     assert curve["values"] == [500, 1000, 4000]
-    assert round(curve["growth"]["exponent"], 9) == 1
+    assert round(curve["growth"]["per_time_step"], 9) == 10
 
 
 def test_a_partial_run_gives_valid_results(tmp_path):

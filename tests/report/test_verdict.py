@@ -10,7 +10,8 @@ from scipy import optimize, stats
 from kerasunroll.measurement.statistics.instabilities import Instability
 from kerasunroll.report.rows import PREDICT
 from kerasunroll.report.verdict.costs import break_even, costs, takes_less, time_ratio
-from kerasunroll.report.verdict.text import verdict_text
+from kerasunroll.report.verdict.summary import summary
+from kerasunroll.report.verdict.text import small_print, verdict_text
 from kerasunroll.report.verdict.verdict import Constraints, verdict, verdicts
 
 SLOW_TO_COMPILE = row("full", compiles=13.0, grows=320e6, ratio=0.625)
@@ -269,10 +270,47 @@ def test_unsteady_times_are_to_be_taken_with_care():
         ),
         "predict_seconds": (Instability("something that is not judged", "", ""),),
     }
-    assert text(LOOP, replace(K8, marks=marks)).endswith(
+    unsteady = [LOOP, replace(K8, marks=marks)]
+    assert text(*unsteady) == text(LOOP, K8), "that is small print, and apart from the verdict"
+    assert small_print(verdict([LOOP, K8])) == []
+    assert small_print(verdict(unsteady)) == [
         "Take the times with care: times differ within a block (k8); the ratio is less certain than the 3% that were "
         "aimed for (k8). Close other programs, or pin the run to cores of its own (taskset). Allow more rounds."
-    )
+    ]
+
+
+class TestOneSentenceForAll:
+    def said(self, *groups, **constraints) -> str | None:
+        return summary([verdict(rows, Constraints(**constraints)) for rows in groups])
+
+    def of(self, group: str, *rows):
+        return [replace(each, group=group) for each in rows]
+
+    def test_a_single_network_needs_none(self):
+        assert self.said([LOOP, FULL], training_steps=10) is None
+
+    def test_the_same_everywhere_and_what_pays_later(self):
+        groups = [self.of(f"{cell}-L2-U64-T64", LOOP, SLOW_TO_COMPILE) for cell in ("lstm", "gru", "simple_rnn")]
+        assert self.said(*groups, training_steps=264) == (
+            "For 264 training steps take the loop everywhere; full pays from about 1,500 (LSTM), 1,500 (GRU) and 1,500 "
+            "(SimpleRNN) on."
+        )
+        assert self.said(*groups, training_steps=20_000) == "For 20,000 training steps take full everywhere."
+        assert self.said(*groups) == "Take full everywhere."
+
+    def test_one_here_and_another_there(self):
+        groups = [self.of("lstm-T64", LOOP, SLOW_TO_COMPILE), self.of("lstm-T100", LOOP, K8)]
+        assert self.said(*groups, training_steps=264) == (
+            "For 264 training steps take the loop for lstm-T64 and k8 for lstm-T100; full pays from about 1,500 "
+            "(lstm-T64) on."
+        )
+
+    def test_where_nothing_can_be_recommended(self):
+        nothing = self.of("gru-T64", LOOP, replace(K8, comparisons={}))
+        assert self.said(self.of("lstm-T64", LOOP, K8), nothing, training_steps=264) == (
+            "For 264 training steps take k8 for LSTM; none can be recommended for GRU."
+        )
+        assert self.said(nothing, nothing) == "No setting can be recommended for any of these networks."
 
 
 def test_inference_is_judged_by_the_forward_pass():

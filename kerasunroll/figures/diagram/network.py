@@ -7,9 +7,9 @@ from typing import Final
 
 from kerasunroll.errors import InputError, SettingError
 from kerasunroll.models import StackConfig
+from kerasunroll.models.factories.fields import CELL_NAMES
 from kerasunroll.settings import AUTO, LayerUnroll, layer_arguments
 
-CELL_NAMES: Final[Mapping[str, str]] = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 STATES: Final[Mapping[str, tuple[str, ...]]] = {"simple_rnn": ("h",), "lstm": ("h", "c"), "gru": ("h",)}
 
 

@@ -70,12 +70,17 @@ def half_width(*samples: Sequence[float]) -> float:
     Args:
         *samples: For each mean the values behind it. One that rests on a single value adds nothing that is known.
     """
-    from scipy.special import stdtrit  # slow to import, and what only plans does without
-
     several = [np.asarray(sample, float) for sample in samples if len(sample) > 1]
     squares = [float(sample.var(ddof=1)) / len(sample) for sample in several]
     total = math.fsum(squares)
     if total == 0:
         return 0.0
     freedom = total**2 / math.fsum(s**2 / (len(of) - 1) for s, of in zip(squares, several, strict=True))
-    return float(stdtrit(freedom, _UPPER)) * math.sqrt(total)
+    return student(freedom) * math.sqrt(total)
+
+
+def student(freedom: float) -> float:
+    """Return the quantile of Student's distribution that bounds a 95 % interval."""
+    from scipy.special import stdtrit  # slow to import, and what only plans does without
+
+    return float(stdtrit(freedom, _UPPER))

@@ -4,7 +4,7 @@ import json
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 from pydantic import BeforeValidator, JsonValue, ValidationInfo
@@ -14,6 +14,8 @@ from kerasunroll.settings import Implementation
 from kerasunroll.tasks import Classification, Regression, Task
 
 Cell: TypeAlias = Literal["simple_rnn", "lstm", "gru"]
+CELL_NAMES: Final[Mapping[str, str]] = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
+"""What Keras, and people, call the cells."""
 CELLS: Final[tuple[str, ...]] = get_args(Cell)
 
 IMPLEMENTATIONS: Final[tuple[str, ...]] = get_args(Implementation)

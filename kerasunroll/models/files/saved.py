@@ -14,11 +14,11 @@ from typing import Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kerasunroll.errors import InputError
-from kerasunroll.models.factories.fields import NameField
+from kerasunroll.models.factories.fields import CELL_NAMES, NameField
 from kerasunroll.models.files.legacy import is_hdf5
 from kerasunroll.settings import Setting, Settings, expand_settings, is_full
 
-_CELLS: Final = {"SimpleRNN": "simple_rnn", "LSTM": "lstm", "GRU": "gru"}
+_CELLS: Final = {name: cell for cell, name in CELL_NAMES.items()}
 _RECURRENT: Final = {"return_sequences", "go_backwards", "stateful"}
 _NOT_COMPILED: Final = "not compiled, so trained with the loss that goes with the data"
 _UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)

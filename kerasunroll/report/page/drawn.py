@@ -23,12 +23,12 @@ def trained_histories(measured: Sequence[Measured]) -> dict[str, list[FlowHistor
 
 
 def growth_panels(sweep: Sweep) -> list[Panel]:
-    """Return a panel for each figure of a sweep, with a line per setting; the legend tells the fitted exponent."""
+    """Return a panel for each figure of a sweep, with a line per setting; the legend tells what a time step adds."""
     numbers = {setting: number for number, setting in enumerate(dict.fromkeys(each.setting for each in sweep.curves))}
     panels = []
     for figure, title in FIGURES.items():
         lines = [
-            Line(f"{each.setting}: {format_growth(each.growth)}", each.timesteps, each.values, numbers[each.setting])
+            Line(f"{each.setting}: {format_growth(each)}", each.timesteps, each.values, numbers[each.setting])
             for each in sweep.of(figure)
             if max(each.values) > 0
         ]

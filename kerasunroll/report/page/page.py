@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -14,6 +15,8 @@ from markupsafe import Markup
 from kerasunroll import __version__
 from kerasunroll.data.names import SourceName
 from kerasunroll.measurement.records.files import write_whole
+from kerasunroll.measurement.records.record import Record
+from kerasunroll.models.factories.fields import CELL_NAMES
 from kerasunroll.report.page.figures import (
     Picture,
     break_even_picture,
@@ -27,15 +30,15 @@ from kerasunroll.report.run import Run
 from kerasunroll.report.sweeps import find_sweeps
 from kerasunroll.report.tables.comparison import comparison_tables
 from kerasunroll.report.tables.growth import growth_tables
-from kerasunroll.report.verdict.text import verdict_sentences
+from kerasunroll.report.verdict.summary import summary
+from kerasunroll.report.verdict.text import small_print, verdict_sentences
 from kerasunroll.report.verdict.verdict import Verdict
 from kerasunroll.training.config import TrainingConfig
-from kerasunroll.units import format_bytes, format_count, shown_path
+from kerasunroll.units import format_bytes, format_count, format_seconds, shown_path
 
 HTML: Final = "report.html.j2"
 MARKDOWN: Final = "report.md.j2"
-_HOW_TO_READ: Final = "Both axes are logarithmic: the slope is the exponent. Lower is better, and flatter grows less."
-_CELLS: Final = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "SimpleRNN"}
+_HOW_TO_READ: Final = "A straight line costs the same for each time step more. Lower is better, and flatter grows less."
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Section:
         name: String.
         about: String. What it is, in words.
         sentences: Tuple of strings: the verdict; empty for a sweep.
+        small_print: Tuple of strings: what makes the verdict less certain, and what to do.
         pictures: Tuple of `Picture`.
         tables: Tuple of `PageTable`.
         notes: Tuple of strings, below the tables.
@@ -60,6 +64,7 @@ class Section:
     tables: tuple[PageTable, ...]
     notes: tuple[str, ...]
     problems: tuple[str, ...] = ()
+    small_print: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
 
 
@@ -75,7 +80,7 @@ def write_html(run: Run, verdicts: Sequence[Verdict], path: Path) -> None:
         InputError: If the folder cannot be written to.
         RunError: If writing failed. No half-written file is left behind.
     """
-    write_whole(path, _render(HTML, run, _sections(run, verdicts), _sweeps(run, draw=True), path))
+    write_whole(path, _render(HTML, run, verdicts, path))
 
 
 def write_markdown(run: Run, verdicts: Sequence[Verdict], path: Path) -> None:
@@ -90,10 +95,10 @@ def write_markdown(run: Run, verdicts: Sequence[Verdict], path: Path) -> None:
         InputError: If the folder cannot be written to.
         RunError: If writing failed. No half-written file is left behind.
     """
-    write_whole(path, _render(MARKDOWN, run, _sections(run, verdicts, draw=False), _sweeps(run, draw=False), path))
+    write_whole(path, _render(MARKDOWN, run, verdicts, path))
 
 
-def _render(template: str, run: Run, groups: list[Section], sweeps: list[Section], path: Path) -> str:
+def _render(template: str, run: Run, verdicts: Sequence[Verdict], path: Path) -> str:
     templates = Environment(
         loader=PackageLoader("kerasunroll.report.page"),
         autoescape=template == HTML,  # noqa: S701 - Markdown has an escaping of its own
@@ -107,17 +112,24 @@ def _render(template: str, run: Run, groups: list[Section], sweeps: list[Section
     context: dict[str, Any] = {
         "title": run.folder.name,
         "folder": shown_path(run.folder),
-        "groups": groups,
-        "sweeps": sweeps,
+        "summary": summary(verdicts),
+        "groups": _sections(run, verdicts, draw=template == HTML),
+        "sweeps": _sweeps(run, draw=template == HTML),
         "machine": _machine(run),
         "others": run.other_environments,
         "sources": list(dict.fromkeys(facts.description for facts in run.plan.sources.values())),
+        "imports": _import_time(records),
         "damaged": run.damaged,
         "newest": max(record.created for record in records),
         "version": __version__,
         "svg": lambda picture: Markup(picture.svg),  # noqa: S704 - texts in it were escaped when it was drawn
     }
     return templates.get_template(template).render(context)
+
+
+def _import_time(records: Sequence[Record]) -> str:
+    seconds = [record.environment.import_seconds for record in records if record.environment.import_seconds]
+    return format_seconds(median(seconds)) if seconds else ""
 
 
 def escape_markdown(text: str) -> str:
@@ -144,6 +156,7 @@ def _sections(run: Run, verdicts: Sequence[Verdict], *, draw: bool = True) -> li
                 name=group,
                 about=describe(rows[0].config),
                 sentences=tuple(verdict_sentences(verdict)),
+                small_print=tuple(small_print(verdict)),
                 pictures=tuple(pictures),
                 tables=tuple(tables),
                 notes=tuple(notes),
@@ -188,7 +201,7 @@ def describe(config: TrainingConfig) -> str:
     stack = config.stack
     layers = f"{len(stack.units)} layers" if len(stack.units) > 1 else "1 layer"
     size = f"{layers} of {', '.join(map(str, stack.units))} units"
-    words = [f"{'bidirectional ' if stack.bidirectional else ''}{_CELLS.get(stack.cell, stack.cell)}", size]
+    words = [f"{'bidirectional ' if stack.bidirectional else ''}{CELL_NAMES.get(stack.cell, stack.cell)}", size]
     words += [f"{format_count(stack.timesteps)} time steps"] if stack.timesteps else []
     words += [f"batches of {config.batch_size}", *([stack.dtype] if stack.dtype else [])]
     words += ["compiled with XLA"] if config.jit_compile else []

@@ -9,13 +9,19 @@ from rich.text import Text
 
 from kerasunroll.measurement.planning.variant import LOOP
 from kerasunroll.measurement.records.record import unit
-from kerasunroll.measurement.statistics.growth import Growth
 from kerasunroll.report.sweeps import FIGURES, Curve, Sweep
 from kerasunroll.units import format_bytes, format_count, format_ratio, format_seconds
 
 SHOW: Final[dict[str, Callable[[float], str]]] = {"seconds": format_seconds, "bytes": format_bytes, "": format_count}
 """How a figure of each unit is shown."""
 
+_EACH: Final = {
+    "ready_seconds": "{} of compiling",
+    "training_step_nodes": "{} graph nodes",
+    "process_growth_bytes": "{} of process memory",
+    "tensor_added_bytes": "{} of tensor memory",
+    "step_seconds": "{} a training step",
+}
 _MEMORY: Final = {"process_growth_bytes": "process memory", "tensor_added_bytes": "tensor memory"}
 
 
@@ -34,13 +40,26 @@ def growth_tables(sweeps: Sequence[Sweep]) -> list[RenderableType]:
     return parts
 
 
-def format_growth(growth: Growth | None) -> str:
-    """Return e.g. `"T^1.02 (0.97 to 1.07)"`; an en dash for `None`."""
+def format_growth(curve: Curve) -> str:
+    """Return what each time step more adds, e.g. `"46.0 ms (30.1 to 61.9)"`; an en dash for what nobody can tell."""
+    growth, show = curve.growth, _show(curve)
     if growth is None:
         return "–"
-    # What is rounded to -0.00 is 0.00.
-    exponent, low, high = (round(value, 2) + 0.0 for value in (growth.exponent, growth.low, growth.high))
-    return f"T^{exponent:.2f} ({low:.2f} to {high:.2f})"
+    if not growth.grows:
+        return "nothing to speak of"
+    if growth.bends:
+        law = growth.power_law
+        exponent = f", as T^{law.exponent:.2f} ({law.low:.2f} to {law.high:.2f})" if law else ""
+        return f"{show(growth.average)} on average, bends {growth.bends}{exponent}"
+    if growth.low > 0:
+        return f"{show(growth.per_time_step)} ({show(growth.low)} to {show(growth.high)})"
+    return f"about {show(growth.per_time_step)}"
+
+
+def _show(curve: Curve) -> Callable[[float], str]:
+    """Return how a figure is shown, parts of a graph node and of a byte as well."""
+    show = SHOW[unit(curve.figure)]
+    return (lambda value: f"{value:,.1f}") if show is format_count else show
 
 
 def _table(sweep: Sweep) -> Table:
@@ -50,14 +69,19 @@ def _table(sweep: Sweep) -> Table:
     table = Table(title=Text(title, style="bold"), title_justify="left")
     table.add_column("", overflow="fold")
     table.add_column("setting", overflow="fold")
-    for name in ("grows as", f"at T={smallest}", f"at T={largest}"):
+    for name in ("each time step more", "at any T", f"at T={smallest}", f"at T={largest}"):
         table.add_column(name, justify="right", overflow="fold")
     for figure, name in FIGURES.items():
         table.add_section()
         for number, curve in enumerate(sweep.of(figure)):
-            ends = (_end(curve, 0, smallest), _end(curve, -1, largest))
-            table.add_row(name if number == 0 else "", Text(curve.setting), format_growth(curve.growth), *ends)
+            ends = (_offset(curve), _end(curve, 0, smallest), _end(curve, -1, largest))
+            table.add_row(name if number == 0 else "", Text(curve.setting), format_growth(curve), *ends)
     return table
+
+
+def _offset(curve: Curve) -> str:
+    growth = curve.growth
+    return "–" if growth is None or growth.bends or growth.offset < 0 else SHOW[unit(curve.figure)](growth.offset)
 
 
 def _end(curve: Curve, end: int, expected: int) -> str:
@@ -68,17 +92,27 @@ def _end(curve: Curve, end: int, expected: int) -> str:
 
 
 def _sentences(sweep: Sweep) -> Iterator[str]:
-    yield (
-        "T^1 is in proportion to T, T^0 does not grow; the interval is a 95 % one. What a figure has at any T makes "
-        "its exponent smaller."
-    )
+    yield from (sentence for setting in sweep.settings if (sentence := _each_time_step(sweep, setting)))
     for figure, name in _MEMORY.items():
         baseline = next((curve for curve in sweep.of(figure) if curve.setting == sweep.baseline), None)
         for curve in sweep.of(figure):
             if baseline and curve is not baseline and (sentence := _sentence(curve, baseline, name)):
                 yield sentence
+    if any(curve.growth and curve.growth.bends for curve in sweep.curves):
+        yield "What bends up costs more for each time step the longer the sequence is, what bends down costs less."
     if sweep.left_out:
         yield f"Left out: {'; '.join(sweep.left_out)}."
+
+
+def _each_time_step(sweep: Sweep, setting: str) -> str | None:
+    """Say what a time step more costs in a setting, as far as that can be told."""
+    told = [
+        phrase.format(_show(curve)(curve.growth.average if curve.growth.bends else curve.growth.per_time_step))
+        for figure, phrase in _EACH.items()
+        for curve in sweep.of(figure)
+        if curve.setting == setting and curve.growth and curve.growth.grows
+    ]
+    return f"{setting}, each time step more: {', '.join(told)}." if told else None
 
 
 def _sentence(curve: Curve, baseline: Curve, name: str) -> str | None:

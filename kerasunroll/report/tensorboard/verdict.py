@@ -12,7 +12,7 @@ from kerasunroll.report.page.tables import PageTable, page_tables
 from kerasunroll.report.rows import Row
 from kerasunroll.report.tables.comparison import comparison_tables
 from kerasunroll.report.tensorboard import tags
-from kerasunroll.report.verdict.text import verdict_sentences
+from kerasunroll.report.verdict.text import small_print, verdict_sentences
 from kerasunroll.report.verdict.verdict import Verdict
 
 
@@ -39,6 +39,7 @@ def verdict_markdown(rows: Sequence[Row], verdict: Verdict) -> str:
     parts = [
         f"### {first}",
         " ".join(others),
+        *(f"*{plain(sentence)}*" for sentence in small_print(verdict)),
         plain(describe(rows[0].config)),
         *map(_table, tables),
         *map(plain, notes),

@@ -32,14 +32,19 @@ def verdict_text(verdict: Verdict) -> str:
 
 def verdict_sentences(verdict: Verdict) -> list[str]:
     """Return a verdict as sentences: which setting to take, then why, then what stays open."""
-    return [*_take(verdict), *_same(verdict), *_out(verdict), *_open(verdict), *_care(verdict)]
+    return [*_take(verdict), *_same(verdict), *_out(verdict), *_open(verdict)]
+
+
+def small_print(verdict: Verdict) -> list[str]:
+    """Return what makes the times of a verdict less certain, and what to do, as sentences; none for steady times."""
+    return list(_care(verdict))
 
 
 def _take(verdict: Verdict) -> Iterator[str]:
     baseline = verdict.cost(verdict.baseline)
     if len(verdict.costs) == 1 and baseline.step_seconds is not None and not (verdict.out or verdict.unfinished):
         yield f"Only {called(baseline.setting)} was measured: there is nothing to compare it with."
-        yield f"It {_join([_pace(baseline, verdict), *_compile(baseline)])}."
+        yield f"It {join_words([_pace(baseline, verdict), *_compile(baseline)])}."
         return
     if verdict.take is None:
         yet = " yet" if verdict.unfinished else ""
@@ -49,11 +54,11 @@ def _take(verdict: Verdict) -> Iterator[str]:
     others = [each for each in verdict.candidates if each is not taken]
     if not others:
         yield f"Take {called(taken.setting)}: it is the only setting left."
-        yield f"It {_join([_pace(taken, verdict), *_compile(taken)])}."
+        yield f"It {join_words([_pace(taken, verdict), *_compile(taken)])}."
         return
     faster = _is_faster(taken, baseline)
     clauses = [_clause(each, taken, verdict) for each in others if not (faster and each is baseline)]
-    about = f"It {_join([_pace(taken, verdict), *_costs_of(taken, baseline)])};"
+    about = f"It {join_words([_pace(taken, verdict), *_costs_of(taken, baseline)])};"
     if verdict.tie:
         wide = any("may be" in clause for clause in clauses)
         about = "It cannot be told which is faster:" if wide else "It is a tie:"
@@ -76,7 +81,7 @@ def _clause(cost: Cost, taken: Cost, verdict: Verdict) -> str:
         parts.append(f"{'adds' if memory > 0 else 'saves'} {_bytes(abs(memory))}")
     if len(parts) == 1 and verdict.tie:
         parts.append("otherwise costs the same")
-    return f"{called(cost.setting)} {_join(parts)}{_too_late(cost, taken, verdict)}"
+    return f"{called(cost.setting)} {join_words(parts)}{_too_late(cost, taken, verdict)}"
 
 
 def _comparison(ratio: Interval, verdict: Verdict, than: str = "") -> str:
@@ -98,13 +103,15 @@ def _too_late(cost: Cost, taken: Cost, verdict: Verdict) -> str:
     steps, even = verdict.constraints.training_steps, break_even(cost, taken)
     if even is None or steps is None or takes_less(cost, taken, steps):
         return ""
-    unit = _unit(verdict)
+    unit = unit_of(verdict)
     if even.low > steps:
         return (
-            f": over {_count(steps)} {unit} that does not pay, from about {_count(even.value)} on it does "
+            f": over {count_text(steps)} {unit} that does not pay, from about {count_text(even.value)} on it does "
             f"({_range(even, cost)})"
         )
-    return f": whether it pays for itself within {_count(steps)} {unit} cannot be told (it takes {_range(even, cost)})"
+    return (
+        f": whether it pays for itself within {count_text(steps)} {unit} cannot be told (it takes {_range(even, cost)})"
+    )
 
 
 def _paid(taken: Cost, baseline: Cost, verdict: Verdict) -> Iterator[str]:
@@ -112,15 +119,15 @@ def _paid(taken: Cost, baseline: Cost, verdict: Verdict) -> Iterator[str]:
     even, steps = break_even(taken, baseline), verdict.constraints.training_steps
     if even is None or even.high == 0 or (even.low == 0 and not taken.at_most) or baseline.setting in verdict.out:
         return
-    unit = f"of {_count(steps)} {_unit(verdict)}" if steps is not None else _unit(verdict)
+    unit = f"of {count_text(steps)} {unit_of(verdict)}" if steps is not None else unit_of(verdict)
     if taken.at_most:
         yield f"A longer compile has paid for itself after {_range(even, taken)} {unit}."
     else:
-        yield f"Its longer compile has paid for itself after {_count(even.value)} {unit} ({_range(even, taken)})."
+        yield f"Its longer compile has paid for itself after {count_text(even.value)} {unit} ({_range(even, taken)})."
 
 
 def _range(even: Interval, cost: Cost) -> str:
-    return f"at most {_count(even.high)}" if cost.at_most else f"{_count(even.low)} to {_count(even.high)}"
+    return f"at most {count_text(even.high)}" if cost.at_most else f"{count_text(even.low)} to {count_text(even.high)}"
 
 
 def _pace(cost: Cost, verdict: Verdict) -> str:
@@ -160,7 +167,7 @@ def _same(verdict: Verdict) -> Iterator[str]:
     if len(differences) + 1 == len(verdict.costs):
         who = "Both settings" if len(differences) == 1 else "All settings"
     else:
-        who = _capital(_join([called(verdict.baseline), *differences]))
+        who = _capital(join_words([called(verdict.baseline), *differences]))
     largest = max(differences.values())
     how = ", to the last bit" if largest == 0 else f" (largest difference {_scientific(largest)})"
     yield f"{who} compute the same{how}."
@@ -213,11 +220,12 @@ def _inverse(ratio: Interval) -> Interval:
     return Interval(1 / ratio.value, 1 / ratio.high, 1 / ratio.low if ratio.low > 0 else math.inf)
 
 
-def _unit(verdict: Verdict) -> str:
+def unit_of(verdict: Verdict) -> str:
+    """Return what is counted: training steps, or in inference batches."""
     return "batches" if verdict.constraints.inference else "training steps"
 
 
-def _count(number: float) -> str:
+def count_text(number: float) -> str:
     """Return e.g. `"1,500"`: from 100 on to two digits, but whole numbers that were given as they are."""
     if isinstance(number, int):
         return format_count(number)
@@ -242,7 +250,8 @@ def _scientific(value: float) -> str:
     return f"{digits}e{int(exponent)}"
 
 
-def _join(parts: Sequence[str]) -> str:
+def join_words(parts: Sequence[str]) -> str:
+    """Return e.g. `"a, b and c"`."""
     *most, last = parts
     return f"{', '.join(most)} and {last}" if most else last
 
