@@ -3,7 +3,7 @@
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +17,7 @@ from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.record import Outcome, Record
 from kerasunroll.measurement.stages import timing as timing_stage
 from kerasunroll.measurement.statistics.rounds import MAX_ROUNDS, MIN_ROUNDS
+from kerasunroll.measurement.workers.preloaded import Imported
 from kerasunroll.measurement.workers.worker import Limits, WorkerError
 from kerasunroll.training.config import TrainingConfig
 
@@ -96,12 +97,13 @@ class Stage:
 
 
 class Pretender:
+    imported = None
+
     def __init__(self, stage: Stage, job, setting: str, on_phase) -> None:
         assert job["stack"]["unroll"] == SETTINGS[setting] or tuple(job["stack"]["unroll"]) == SETTINGS[setting]
         self.stage, self.setting, self.on_phase = stage, setting, on_phase
         self.acts = stage.acts[setting]
         self.phase = "start"
-        self.imported = None
         self.commands: list[dict[str, Any]] = []
         self.answered: list[str] = []
 
@@ -242,7 +244,8 @@ def test_compile_time_is_never_negative(time_them):
 def test_each_compiles_while_no_other_computes_and_all_take_turns(time_them):
     _, stage = time_them(loop=Acts(), full=Acts(), mixed=Acts())
     everyone = {"loop", "full", "full,loop"}
-    assert stage.alive_at_compile == [{"loop"}, {"loop", "full"}, everyone]  # those before are waiting
+    # What takes longest begins; those before are waiting.
+    assert stage.alive_at_compile == [{"full"}, {"full", "full,loop"}, everyone]
     rounds = [stage.turns[start : start + 3] for start in range(0, len(stage.turns), 3)]
     assert all({who for _, who in turns} == everyone for turns in rounds)
     assert [turns[0][0] for turns in rounds] == ["training_step"] * 10 + ["forward"] * 10 + ["predict"] * 10
@@ -366,6 +369,69 @@ def test_a_loss_that_is_no_number_is_told_and_the_times_are_kept(time_them, loss
     assert records["full"].outcome is Outcome.DONE
 
 
+class TestSeveralProcesses:
+    def test_each_variant_has_three_and_all_take_turns(self, time_them):
+        records, stage = time_them(loop=Acts(), full=Acts(lambda _: 0.01), rules={"processes": 3})
+        turns = [who for what, who in stage.turns if what == "training_step"]
+        assert [turns[start : start + 6].count("loop") for start in range(0, len(turns), 6)] == [3] * MIN_ROUNDS
+        for record in records.values():
+            assert [len(rounds) for rounds in record.samples["step_seconds"]] == [MIN_ROUNDS] * 3
+            assert [len(rounds) for rounds in record.samples["forward_seconds"]] == [MIN_ROUNDS] * 2
+            assert record.samples["first_step_seconds"] == (((2.0,),),) * 3
+            assert record.environment.import_seconds == 4
+        assert stage.alive == set()
+
+    def test_what_each_gives_once_is_their_mean_with_its_compile_time(self, time_them, monkeypatch):
+        first = iter((2.0, 3.0, 4.0))
+        monkeypatch.setattr(Acts, "first", property(lambda _: next(first), lambda *_: None))
+        records, _ = time_them(loop=Acts(), rules={"processes": 3})
+        loop = records["loop"]
+        assert loop.figures["first_step_seconds"] == 3
+        assert [rounds[0][0] for rounds in loop.samples["compile_seconds"]] == pytest.approx([1.48, 2.48, 3.48])
+        assert loop.figures["compile_seconds"] == pytest.approx(2.48)
+
+    def test_where_one_fails_the_variant_has_failed_and_its_others_end(self, time_them, monkeypatch):
+        started = []
+
+        def worker(stage, job, *, log_path, on_phase, **_):
+            started.append(log_path)
+            made = Pretender(stage, job, log_path.parent.name, on_phase)
+            if log_path.name == "timing_2.log" and made.setting == "full":
+                made.acts = replace(made.acts, fails_at=-1)
+            log_path.parent.mkdir(exist_ok=True)
+            log_path.touch()
+            return made
+
+        monkeypatch.setattr(Stage, "worker", worker)
+        records, stage = time_them(loop=Acts(), full=Acts(), rules={"processes": 3})
+        assert (records["full"].outcome, records["loop"].outcome) == (Outcome.OUT_OF_MEMORY, Outcome.DONE)
+        assert [path.name for path in started if path.parent.name == "full"] == ["timing.log", "timing_2.log"]
+        assert {who for _, who in stage.turns} == {"loop"}
+
+    def test_where_time_is_short_there_is_but_one_of_each(self, time_them):
+        records, stage = time_them(loop=Acts(), full=Acts(), rules={"processes": 3}, budget=2 + 5)
+        assert len(stage.alive_at_compile) == 2
+        assert all(len(record.samples["step_seconds"]) == 1 for record in records.values())
+        _, stage = time_them(loop=Acts(), full=Acts(), rules={"processes": 3}, budget=2 + 60)
+        assert len(stage.alive_at_compile) == 6
+
+    def test_where_memory_is_short_one_of_each_takes_turns_and_the_others_tell_how_they_compile(
+        self, time_them, monkeypatch
+    ):
+        monkeypatch.setattr(timing_stage.psutil, "virtual_memory", lambda: SimpleNamespace(available=150, total=10**9))
+        records, _ = time_them(loop=Acts(), full=Acts(), rules={"processes": 3})
+        for record in records.values():
+            assert len(record.samples["step_seconds"]) == 1
+            assert len(record.samples["compile_seconds"]) == 3
+
+    def test_the_import_of_a_forked_worker_was_that_of_the_process_before_it(self, time_them, monkeypatch):
+        monkeypatch.setattr(Pretender, "imported", Imported(seconds=3.5, resident_bytes=7000), raising=False)
+        records, _ = time_them(loop=Acts())
+        loop = records["loop"]
+        assert loop.environment.import_seconds == 3.5
+        assert (loop.figures["process_start_bytes"], loop.figures["process_peak_bytes"]) == (7000, 7100)
+
+
 class TestBudget:
     """A block takes 0.08 s, a trial 0.06 s, getting ready 1 s; nothing else takes time."""
 
@@ -386,14 +452,14 @@ class TestBudget:
         assert {record.cause for record in records.values() if record.outcome is Outcome.INTERRUPTED} == {BUDGET_SPENT}
 
     def test_what_compiles_for_too_long_is_ended_and_what_comes_after_is_not_begun(self, time_them):
-        records, stage = time_them(loop=Acts(), full=Acts(compiles=500), mixed=Acts(), budget=60)
+        records, stage = time_them(loop=Acts(), full=Acts(), mixed=Acts(compiles=500), budget=60)
         loop, full, mixed = records.values()
         assert {record.outcome for record in records.values()} == {Outcome.INTERRUPTED}
         assert {record.cause for record in records.values()} == {BUDGET_SPENT}
-        assert (full.phase, mixed.phase) == ("compile", "start")
-        assert loop.figures["first_step_seconds"] == 2
-        assert dict(full.figures) == dict(mixed.figures) == {}
-        assert stage.alive_at_compile == [{"loop"}, {"loop", "full"}]
+        assert (mixed.phase, loop.phase) == ("compile", "start")
+        assert full.figures["first_step_seconds"] == 2
+        assert dict(mixed.figures) == dict(loop.figures) == {}
+        assert stage.alive_at_compile == [{"full"}, {"full", "full,loop"}]
         assert stage.alive == set()
 
     def test_a_limit_of_its_own_remains_one(self, time_them, monkeypatch):
@@ -423,11 +489,11 @@ class TestCtrlC:
         assert stage.alive == set()
 
     def test_what_has_nothing_yet_gives_no_record(self, stage_of, run):
-        stage = stage_of(loop=Acts(), full=Acts(interrupts_at=-1), mixed=Acts())
+        stage = stage_of(loop=Acts(), full=Acts(), mixed=Acts(interrupts_at=-1))
         with pytest.raises(KeyboardInterrupt):
             run(stage)
-        (loop,) = stage.kept
-        assert (loop.variant, loop.figures["first_step_seconds"]) == ("loop", 2)
+        (full,) = stage.kept
+        assert (full.variant, full.figures["first_step_seconds"]) == ("full", 2)
         assert stage.alive == set()
 
     def test_any_other_exception_is_no_less_careful(self, stage_of, run, monkeypatch):

@@ -120,7 +120,7 @@ def test_what_cannot_be_told_from_no_growth_is_said_to_be_nothing():
         return format_growth(Curve("loop", "step_seconds", (25, 50, 100)[: len(seconds)], seconds))
 
     assert of(0.0101, 0.0099, 0.0101) == "nothing to speak of"
-    assert of(0.010, 0.024, 0.036).startswith("about ")
+    assert of(0.020, 0.027, 0.034).startswith("about ")
     assert of(0.01, 0.02) == "–"
 
 

@@ -8,10 +8,10 @@ Two processes of one program differ, in what they compile and in how fast they r
 (`Rules.processes`), and what they differ by is in its intervals.
 """
 
+import math
 import random
 import secrets
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -23,6 +23,7 @@ from typing import Final
 import numpy as np
 import psutil
 
+from kerasunroll.measurement.planning.estimate import compile_seconds
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.planning.variant import LOOP, Variant
 from kerasunroll.measurement.progress import ProgressCounter
@@ -41,6 +42,9 @@ TRIAL_CALLS: Final = 3
 
 INFERENCE_PROCESSES: Final = 2
 """How many processes of each variant compile the forward pass as well."""
+
+MEMORY_LEFT: Final = 2
+"""A process beyond the first of a variant goes on only while as much memory as this times its growth is left."""
 
 _PHASES: Final = ("start", "import", "build", "compile", "steady")
 
@@ -150,26 +154,25 @@ class _Group:
         return [(timed, process) for timed in self.timed for process in timed.running]
 
     def _compile(self, alive: ExitStack) -> None:
-        """Start the processes: first one of each variant; the others if the time suffices."""
-        begun = time.monotonic()
-        self._start_at_once([(each, 1) for each in self.timed], alive, stay=True)
-        took = time.monotonic() - begun
-        others = range(2, self.rules.processes + 1)
+        """Start the processes; if the time is limited, the second of each only once it is known that it suffices."""
+        # The longest first: the short ones fill the time of the cores beside them.
+        timed = sorted(self.timed, key=lambda each: -compile_seconds(each.variant.config))
+        first = [(each, 1) for each in timed]
+        others = [(each, number) for each in timed for number in range(2, self.rules.processes + 1)]
+        if math.isinf(self.rules.deadline):
+            self._start_at_once([*first, *others], alive)
+            return
+        left_before = self.rules.seconds_left
+        self._start_at_once(first, alive)
+        left = self.rules.seconds_left
         # As long again for the rounds.
-        if self.rules.seconds_left > took * (len(others) + 1):
-            # The longest first: the short ones fill the time of the cores beside them.
-            turns = sorted(((each, number) for number in others for each in self.timed), key=_longest_first)
-            self._start_at_once(turns, alive, stay=self._have_room_for(len(others)))
+        if left > (left_before - left) * self.rules.processes:
+            self._start_at_once(others, alive)
 
-    def _have_room_for(self, more: int) -> bool:
-        """Whether the memory suffices for so many processes more of each variant."""
-        each = [process.figures.get("process_growth_bytes", 0.0) for _, process in self._running]
-        return 2 * more * sum(each) < psutil.virtual_memory().available
-
-    def _start_at_once(self, turns: Sequence[tuple[TimedVariant, int]], alive: ExitStack, *, stay: bool) -> None:
+    def _start_at_once(self, turns: Sequence[tuple[TimedVariant, int]], alive: ExitStack) -> None:
         """Start processes, one for each core: tracing and compiling keep a single core busy."""
         with ThreadPoolExecutor(self.rules.compiling_at_once(each.variant.config for each in self.timed)) as pool:
-            starting = [pool.submit(self._start, timed, number, alive, stay) for timed, number in turns]
+            starting = [pool.submit(self._start, timed, number, alive) for timed, number in turns]
             try:
                 for future in starting:
                     future.result()
@@ -185,16 +188,16 @@ class _Group:
             for process in timed.processes:
                 process.end()
 
-    def _start(self, timed: TimedVariant, number: int, alive: ExitStack, stay: bool) -> None:
+    def _start(self, timed: TimedVariant, number: int, alive: ExitStack) -> None:
         if timed.error or self._ending.is_set():
             return
         try:
-            self._start_and_compile(timed, number, alive, stay)
+            self._start_and_compile(timed, number, alive)
         except BaseException:
             self._ending.set()
             raise
 
-    def _start_and_compile(self, timed: TimedVariant, number: int, alive: ExitStack, stay: bool) -> None:
+    def _start_and_compile(self, timed: TimedVariant, number: int, alive: ExitStack) -> None:
         if self.rules.seconds_left == 0:
             if number == 1:
                 timed.error = budget_spent("start")
@@ -236,8 +239,8 @@ class _Group:
             timed.operations, timed.path = answer["operations"], answer["path"]
             process.training_steps = 1
             process.figures = figures
-            if not stay:
-                process.end()
+            if number > 1 and psutil.virtual_memory().available < MEMORY_LEFT * figures["process_growth_bytes"]:
+                process.end()  # what it took to compile is known; the first one has the memory to take turns
 
     def _compile_forward(self) -> None:
         """Have all compile at once: none of it is timed."""
@@ -316,8 +319,3 @@ class _Group:
         most = self.rules.max_rounds
         before = {TRAINING_STEP: 0, FORWARD: most, PREDICT: most + MIN_ROUNDS}[quantity]
         return (before + taken) / (most + 2 * MIN_ROUNDS)
-
-
-def _longest_first(turn: tuple[TimedVariant, int]) -> float:
-    first = turn[0].processes[0].figures if turn[0].processes else {}
-    return -first.get("first_step_seconds", 0.0)
