@@ -25,6 +25,7 @@ from kerasunroll.measurement.records.record import Record
 from kerasunroll.measurement.stages.timing import pieces, time_group
 from kerasunroll.measurement.statistics.intervals import Interval, difference_interval
 from kerasunroll.measurement.statistics.rounds import Comparison, compare_rounds
+from kerasunroll.settings import parse_settings
 from kerasunroll.training.config import TrainingConfig
 
 ONCE = ("build_seconds", "trace_seconds", "compile_seconds")
@@ -45,7 +46,7 @@ def main() -> None:
         examples=200,
         cell=arguments.cell,
         units=(64, 64),
-        unroll=arguments.setting,
+        unroll=parse_settings(arguments.setting),
     )
     console, verdicts, widths = Console(), Counter[str](), []
     for number in track(range(arguments.times), "timing a setting against itself"):
@@ -64,7 +65,7 @@ def main() -> None:
 def against_itself(config: TrainingConfig, folder: Path, seed: int) -> tuple[Comparison, Interval]:
     """Time a network as two variants; return the ratio of their training steps, and how much longer one compiles."""
     rules = Rules(inference=False)
-    counter = ProgressCounter(pieces(2, rules), lambda progress: None)
+    counter = ProgressCounter(pieces(2, rules), lambda _: None)
     twins = [Variant(config, folder / name) for name in ("one", "other")]
     one, other = time_group(twins, rules, counter, random.Random(seed))
     processes = [record.samples["step_seconds"] for record in (one, other)]

@@ -155,10 +155,15 @@ class _Group:
 
     def _compile(self, alive: ExitStack) -> None:
         """Start the processes; if the time is limited, the second of each only once it is known that it suffices."""
-        # The longest first: the short ones fill the time of the cores beside them.
+        # The longest first: the short ones fill the time of the cores beside them. Then to and fro: a process that
+        # begins later is a little faster (seen: 4 % from the first to the sixth, forked or not).
         timed = sorted(self.timed, key=lambda each: -compile_seconds(each.variant.config))
         first = [(each, 1) for each in timed]
-        others = [(each, number) for each in timed for number in range(2, self.rules.processes + 1)]
+        others = [
+            (each, number)
+            for number in range(2, self.rules.processes + 1)
+            for each in (timed[::-1] if number % 2 == 0 else timed)
+        ]
         if math.isinf(self.rules.deadline):
             self._start_at_once([*first, *others], alive)
             return
