@@ -102,7 +102,7 @@ def measure(folder: Path, deadline: float, on_progress: OnProgress) -> list[tupl
     """Measure what is missing while there is time; return the groups that are complete."""
     records = folder / "records"
     findings = Findings(store.load(records).records)
-    rules = Rules(limits=LIMITS, inference=False, max_rounds=MAX_ROUNDS, deadline=deadline)
+    rules = Rules(limits=LIMITS, inference=False, max_rounds=MAX_ROUNDS, processes=1, deadline=deadline)
 
     def keep(record: Record) -> None:
         store.save(record, records)

@@ -22,6 +22,9 @@ TINY = [
 ]
 
 
+QUICK = ["--processes", "1"]
+
+
 def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
     env = os.environ | {"COLUMNS": "120"}
     return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, env=env, **options)
@@ -32,7 +35,7 @@ def comparison(tmp_path_factory):
     """One tiny comparison of two cells in two settings, and one setting per layer."""
     logdir = tmp_path_factory.mktemp("logs")
     cells = ["--cell", "lstm", "--cell", "simple_rnn"]
-    settings = ["--unroll", "loop", "--unroll", "full", "--max-rounds", "10"]
+    settings = ["--unroll", "loop", "--unroll", "full", "--max-rounds", "10", "--processes", "2"]
     done = run("compare", *TINY, *cells, *settings, "--logdir", str(logdir))
     assert done.returncode == 0, done.stdout + done.stderr
     return logdir / "compare", done.stdout
@@ -120,7 +123,7 @@ def test_a_second_comparison_leaves_the_first_alone(comparison):
     """Here one in which every worker fails, which takes no time."""
     folder, _ = comparison
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    done = run("compare", *TINY, "--cell", "lstm", "--time-limit", "1", "--logdir", str(folder.parent))
+    done = run("compare", *TINY, *QUICK, "--cell", "lstm", "--time-limit", "1", "--logdir", str(folder.parent))
     assert done.returncode == 1
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     second = json.loads((folder.parent / "compare-2" / "results.json").read_text())["variants"]
@@ -220,7 +223,7 @@ def test_one_variant_that_fails_leaves_the_others_their_results(tmp_path, capsys
     for stage in ("timing", "side_by_side"):
         monkeypatch.setattr(f"kerasunroll.measurement.stages.{stage}.Worker", impatient)
     with pytest.raises(SystemExit) as ended:
-        main(["compare", *TINY, "--cell", "simple_rnn", "--logdir", str(tmp_path)])
+        main(["compare", *TINY, *QUICK, "--cell", "simple_rnn", "--logdir", str(tmp_path)])
     assert ended.value.code == 1
     output = capsys.readouterr().out
     for what in ("timing", "training"):

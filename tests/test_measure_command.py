@@ -98,7 +98,7 @@ EVERY = [f"lstm-L1-U4-T{timesteps} {setting}" for timesteps in (10, 20, 40) for 
 
 
 def test_a_sweep_tells_how_each_setting_grows_with_t(stages, tmp_path, capsys):
-    """Both settings take a time in proportion to T, so the exponent is 1; full takes twice the loop's at every T."""
+    """Both settings take a time in proportion to T; full takes twice the loop's at every T."""
     assert run(*SWEEP, "--logdir", str(tmp_path)) == 0
     assert stages.timed == EVERY
     assert sorted(stages.counted) == sorted(EVERY)
@@ -106,10 +106,12 @@ def test_a_sweep_tells_how_each_setting_grows_with_t(stages, tmp_path, capsys):
     assert output.count("2.00× the loop's") == 3
     results = json.loads((tmp_path / "compare" / "results.json").read_text())
     growth = {(each["setting"], each["figure"]): each for sweep in results["growth"] for each in sweep["curves"]}
-    for setting in ("loop", "full"):
-        assert growth[setting, "step_seconds"]["growth"]["exponent"] == pytest.approx(1.0)
-        assert growth[setting, "tensor_added_bytes"]["growth"]["exponent"] == pytest.approx(1.0)
-        assert growth[setting, "training_step_nodes"]["growth"]["exponent"] == pytest.approx(0.0)
+    added = {key: curve["growth"]["per_time_step"] for key, curve in growth.items()}
+    assert added["full", "step_seconds"] == pytest.approx(2 * added["loop", "step_seconds"])
+    for (_, figure), curve in growth.items():
+        assert curve["growth"]["bends"] is None
+        offset = 100 if figure == "training_step_nodes" else 0
+        assert curve["growth"]["offset"] == pytest.approx(offset, abs=1e-6)
     assert (tmp_path / "compare" / "results.csv").read_text().count("\n") == 1 + 12
 
 
@@ -207,6 +209,7 @@ def test_what_is_measured_cannot_be_changed_when_going_on(tmp_path, capsys):
         (["--memory-limit", "much"], "Invalid --memory-limit: expected a size such as 4GB or 500MiB, got 'much'"),
         (["--half-width", "0"], "half-width"),
         (["--max-rounds", "3"], "max-rounds"),
+        (["--processes", "0"], "processes"),
         (["--layers", "2", "--units", "4,4"], "With --layers, units are for one layer"),
         (["--layers", "0"], "units"),
     ],
@@ -221,11 +224,14 @@ def test_bad_options_are_refused_before_anything_is_made(tmp_path, capsys, argum
 
 def test_limits_reach_the_workers(stages, tmp_path):
     limits = ["--time-limit", "5m", "--time-limit", "compile=90", "--memory-limit", "2GB"]
-    assert run(*SWEEP, *limits, "--half-width", "0.1", "--max-rounds", "15", "--logdir", str(tmp_path)) == 0
+    assert (
+        run(*SWEEP, *limits, "--half-width", "0.1", "--max-rounds", "15", "--processes", "2", "--logdir", str(tmp_path))
+        == 0
+    )
     (rules, *_) = stages.rules
     assert (rules.limits.of("build"), rules.limits.of("compile")) == (300, 90)
     assert rules.limits.memory_bytes == 2_000_000_000
-    assert (rules.half_width, rules.max_rounds) == (0.1, 15)
+    assert (rules.half_width, rules.max_rounds, rules.processes) == (0.1, 15, 2)
 
 
 @contextmanager

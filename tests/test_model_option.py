@@ -68,7 +68,20 @@ def planned(files, **options):
 
 def test_measuring_a_model_for_real(files, tmp_path, capsys):
     path, spec = files
-    arguments = ["--model", path, "--source", spec, "--unroll", "full", "--batch-size", 8, "--max-rounds", 10]
+    arguments = [
+        "--model",
+        path,
+        "--source",
+        spec,
+        "--unroll",
+        "full",
+        "--batch-size",
+        8,
+        "--max-rounds",
+        10,
+        "--processes",
+        1,
+    ]
     assert run("measure", *arguments, "--no-inference", "--logdir", tmp_path) == 0
     output = capsys.readouterr().out
     assert "mine.keras: bidirectional lstm of 3 units; trained with its own optimizer, loss and metrics" in output

@@ -29,7 +29,7 @@ app = typer.Typer(
     help="Should I unroll this recurrent network? Compare loop and unrolled training in Keras by measurement.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
 

@@ -66,6 +66,10 @@ class GridOptions(TrainingOptions):
         float, typer.Option(min=0.001, max=1, help="how narrow to make the interval of each ratio: 0.03 is ±3 %")
     ] = 0.03
     max_rounds: Annotated[int, typer.Option(min=MIN_ROUNDS, help="rounds of timing at most")] = 40
+    processes: Annotated[
+        int,
+        typer.Option(min=1, help="fresh processes that each variant is compiled and timed in; 1 is quick and rough"),
+    ] = 3
     inference: Annotated[
         bool | None,
         typer.Option(help="also time the forward pass and predict; by default where nothing is trained"),
@@ -97,8 +101,8 @@ class MeasureOptions(GridOptions):
 
 
 WITH_RESUME: Final = frozenset(
-    {"resume", "dry_run", "budget", "time_limit", "memory_limit", "half_width", "max_rounds", "mix_environments"}
-    | {"executor", "address"}
+    {"resume", "dry_run", "budget", "time_limit", "memory_limit", "half_width", "max_rounds", "processes"}
+    | {"mix_environments", "executor", "address"}
 )
 """The options that go with --resume: what is measured stands in the plan."""
 
@@ -166,7 +170,7 @@ def _run_on(
         console.print(plan.model.describe())
     for source in plan.sources.values():
         console.print(source.description)
-    group_jobs = outstanding(plan.works(Path()), plan.follow_up, Findings(known))
+    group_jobs = outstanding(plan.works(Path(), options.processes), plan.follow_up, Findings(known))
     if options.dry_run:
         console.print(plan_table(group_jobs, rules, plan.follow_up, executor.places))
         return
@@ -177,7 +181,7 @@ def _run_on(
         plan.save(folder)
         with progress_bar(console) as on_progress:
             measured = compare_variants(
-                plan.works(folder),
+                plan.works(folder, options.processes),
                 folder,
                 on_progress,
                 rules,
@@ -199,6 +203,7 @@ def _rules(options: GridOptions) -> "Rules":
         limits=parse_limits(options.time_limit or [], options.memory_limit, PHASES),
         half_width=options.half_width,
         max_rounds=options.max_rounds,
+        processes=options.processes,
         deadline=time.monotonic() + budget,
     )
 

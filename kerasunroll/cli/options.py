@@ -5,7 +5,7 @@ from dataclasses import MISSING, Field, dataclass, fields
 from enum import StrEnum
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_args
 
 import typer
 
@@ -23,6 +23,21 @@ NETWORK: Final = frozenset({"cell", "units", "layers", "dtype", "bidirectional",
 
 OPTIMIZER: Final = frozenset({"optimizer", "learning_rate", "clipnorm"})
 """The options that say how it learns, as a model does by itself that was compiled when it was saved."""
+
+
+PANELS: Final = {
+    "What to compare": (
+        *("model", "custom_objects", "cell", "units", "layers", "timesteps", "batch_size", "unroll", "jit", "dtype"),
+        *("bidirectional", "dropout", "distribute"),
+    ),
+    "Data and training": (
+        *("source", "examples", "train", "epochs", "optimizer", "learning_rate", "clipnorm", "seed"),
+    ),
+    "How long": ("dry_run", "budget", "resume", "time_limit", "memory_limit"),
+    "How exact": ("processes", "half_width", "max_rounds", "inference"),
+    "Where": ("logdir", "executor", "address", "per_node_type", "mix_environments"),
+}
+"""Under which heading an option of `compare`, `measure` and `train` stands in the help, and in which order."""
 
 
 class Cell(StrEnum):
@@ -143,15 +158,26 @@ def add_command(
         given = {name for name in values if _was_given(context, name)}
         function(options_type(**values), frozenset(given))
 
+    known = fields(options_type)  # type: ignore[arg-type]
+    if issubclass(options_type, TrainingOptions):
+        known = _in_panels(known)
     parameters = [Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)]
     parameters += [
-        Parameter(field.name, Parameter.KEYWORD_ONLY, default=_default(field), annotation=field.type)
-        for field in fields(options_type)  # type: ignore[arg-type]
+        Parameter(field.name, Parameter.KEYWORD_ONLY, default=_default(field), annotation=field.type) for field in known
     ]
     # Typer reads a command's options from its signature.
     command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     app.command(name=function.__name__, help=function.__doc__)(command)
+
+
+def _in_panels(known: tuple[Field[Any], ...]) -> tuple[Field[Any], ...]:
+    """Return the fields in the order of the panels, each option with its panel."""
+    places = {name: (panel, place) for panel, names in PANELS.items() for place, name in enumerate(names)}
+    order = list(PANELS)
+    for field in known:
+        get_args(field.type)[1].rich_help_panel = places[field.name][0]
+    return tuple(sorted(known, key=lambda field: (order.index(places[field.name][0]), places[field.name][1])))
 
 
 def _default(field: Field[Any]) -> Any:

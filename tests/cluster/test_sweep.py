@@ -20,7 +20,20 @@ from kerasunroll.measurement.records.store import RECORDS
 
 pytestmark = pytest.mark.cluster
 
-TINY = ["--source", "adding", "--examples", "40", "--units", "2", "--batch-size", "8", "--max-rounds", "10"]
+TINY = [
+    "--source",
+    "adding",
+    "--examples",
+    "40",
+    "--units",
+    "2",
+    "--batch-size",
+    "8",
+    "--max-rounds",
+    "10",
+    "--processes",
+    "1",
+]
 LENGTHS = (3, 4, 5, 6)
 SECONDS = 150
 

@@ -59,20 +59,23 @@ class Estimate:
     rounds: float
 
 
-def estimate(config: TrainingConfig, training_sequences: int, *, inference: bool = True) -> Estimate:
+def estimate(
+    config: TrainingConfig, training_sequences: int, *, inference: bool = True, processes: int = PROCESSES
+) -> Estimate:
     """Estimate how long it will take to measure a variant.
 
     Args:
         config: `TrainingConfig`.
         training_sequences: Integer. The sequences of an epoch.
         inference: Boolean. Whether the forward pass and `predict` are timed too. Defaults to `True`.
+        processes: Integer. In how many processes it is timed. Defaults to 3.
     """
     compiling = compile_seconds(config)
     step = training_step_seconds(config)
-    block = PROCESSES * max(BLOCK_SECONDS, step)
+    block = processes * max(BLOCK_SECONDS, step)
     training_steps = config.epochs * (training_sequences // config.batch_size)
     return Estimate(
-        timing=PROCESSES * (START_SECONDS + compiling) / Rules().compiling_at_once([config])
+        timing=processes * (START_SECONDS + compiling) / Rules(processes=processes).compiling_at_once([config])
         + inference * FORWARD_SHARE * compiling
         + (1 + inference) * MIN_ROUNDS * block,
         memory=START_SECONDS + (1 + FORWARD_SHARE / 2) * compiling + 5 * step,

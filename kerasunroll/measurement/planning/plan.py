@@ -13,6 +13,7 @@ from kerasunroll.errors import InputError
 from kerasunroll.measurement.planning.estimate import estimate
 from kerasunroll.measurement.planning.grid import Grid, ModelGrid
 from kerasunroll.measurement.planning.jobs import FollowUp, Work
+from kerasunroll.measurement.planning.rules import PROCESSES
 from kerasunroll.measurement.planning.variant import Variant, group_name
 from kerasunroll.measurement.records import store
 from kerasunroll.measurement.records.environment import Environment, differences, environment
@@ -113,13 +114,23 @@ class Plan(BaseModel):
         stack = self.configs[0].stack if self.configs else None
         return stack if isinstance(stack, SavedModel) else None
 
-    def works(self, folder: Path) -> list[Work]:
-        """Return the variants with their estimates; results go to `<folder>/<group>/<setting>`."""
+    def works(self, folder: Path, processes: int = PROCESSES) -> list[Work]:
+        """Return the variants with their estimates; results go to `<folder>/<group>/<setting>`.
+
+        Args:
+            folder: Path.
+            processes: Integer. In how many processes each variant is timed. Defaults to 3.
+        """
         kinds: tuple[str | None, ...] = self.node_kinds or (None,)
         return [
             Work(
                 Variant(config, folder / group_name(config, kind) / config.setting, kind),
-                estimate(config, self.sources[str(config.timesteps)].training_sequences, inference=self.inference),
+                estimate(
+                    config,
+                    self.sources[str(config.timesteps)].training_sequences,
+                    inference=self.inference,
+                    processes=processes,
+                ),
             )
             for _, group in groupby(self.configs, key=group_name)
             for members in [list(group)]
