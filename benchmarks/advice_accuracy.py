@@ -118,7 +118,7 @@ def measure(folder: Path, deadline: float, on_progress: OnProgress) -> list[tupl
         missing = [each for each in members if not is_finished(findings.of(each, "memory"))]
         if rules.seconds_left and missing:
             # Nothing is timed meanwhile, so two at once.
-            count_variants(missing, rules, counter.part(f"{number} memory", 1.0, len(missing)), jobs=2, keep=keep)
+            count_variants(missing, rules, counter.part(f"{number} memory", 1.0, len(missing)), at_once=2, keep=keep)
         measured = [findings.measured(each) for each in members]
         if all(is_finished(each.timing) and is_finished(each.memory) for each in measured):
             complete.append((group, measured))

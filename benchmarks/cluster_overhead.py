@@ -29,7 +29,7 @@ from kerasunroll.measurement.execution.remote_job import RemoteJob, Send
 from kerasunroll.measurement.execution.shipping import ShippedFile
 from kerasunroll.measurement.planning.estimate import Estimate
 from kerasunroll.measurement.planning.grid import Grid
-from kerasunroll.measurement.planning.jobs import Work
+from kerasunroll.measurement.planning.jobs import PlannedVariant
 from kerasunroll.measurement.planning.plan import Plan
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.records import store
@@ -65,12 +65,12 @@ def do_nothing(job: RemoteJob, files: list[ShippedFile], node: Node, send: Send)
             send(Timed(job.number))
 
 
-def works(number: int, folder: Path) -> list[Work]:
+def works(number: int, folder: Path) -> list[PlannedVariant]:
     """Return as many groups of two settings, which differ in the batch size."""
     sizes = list(BATCH_SIZES)[:number]
     grid = Grid(["lstm"], [(2,)], [], [2], sizes, [False], [None], ["loop", "full"])
     plan = Plan.of_grid(grid, {"source": "adding", "examples": 2000, "seed": 0}, "memory")
-    return [Work(work.variant, Estimate(1.0, 1.0, 1.0, 0.1)) for work in plan.works(folder)]
+    return [PlannedVariant(work.variant, Estimate(1.0, 1.0, 1.0, 0.1)) for work in plan.works(folder)]
 
 
 def measure(number: int) -> tuple[float, float, float, float]:

@@ -6,9 +6,9 @@ what each costs, and shows what happens inside in TensorBoard.
 Importing this package does not import TensorFlow: each public name below is loaded when it is first used.
 """
 
-from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+
+from kerasunroll.lazy import lazy_exports
 
 __version__ = version("kerasunroll")
 
@@ -28,12 +28,4 @@ _HOMES = {
 
 __all__ = ["__version__", *_HOMES]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'kerasunroll' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__)

@@ -4,14 +4,16 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
 from kerasunroll.advice.amounts import Work, work
 from kerasunroll.advice.calibration import Calibration, calibration
 from kerasunroll.advice.model import predict
 from kerasunroll.advice.network import Network
+from kerasunroll.advice.prediction import Advice, Prediction
 from kerasunroll.advice.reference import Reference, reference
+from kerasunroll.advice.text import advice_text
 from kerasunroll.errors import InputError, KerasunrollWarning
 from kerasunroll.measurement.progress import OnProgress
 from kerasunroll.measurement.records.environment import environment
@@ -24,72 +26,6 @@ SETTINGS: Final = ("loop", "full", "k4", "k8", "own-loop")
 
 LONGEST_OWN_FULL: Final = 32
 """The number of time steps up to which `own-full` is one of them, as for `unroll="auto"`."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a setting will cost. Times in seconds, memory in bytes, as `kerasunroll measure` reports them.
-
-    Args:
-        setting: String.
-        ready_seconds: Float. Build, trace and compile: the time until the first training step (in inference: batch).
-        step_seconds: Float. A training step; in inference a forward pass.
-        tensor_peak_bytes: Float. The most that its tensors take.
-        process_growth_bytes: Float. What the process takes beyond its start, by the end of the first training step.
-        process_peak_bytes: Float. What it takes in all, TensorFlow itself included.
-    """
-
-    setting: str
-    ready_seconds: float
-    step_seconds: float
-    tensor_peak_bytes: float
-    process_growth_bytes: float
-    process_peak_bytes: float
-
-    def total_seconds(self, training_steps: int) -> float:
-        """Return the time over so many training steps, with what comes before the first."""
-        return self.ready_seconds + training_steps * self.step_seconds
-
-
-@dataclass(frozen=True)
-class Advice:
-    """Which setting to take; `kerasunroll.advice.text.advice_text` says it in words.
-
-    Args:
-        network: `Network`.
-        predictions: Tuple of `Prediction`, one per setting, in the order in which they were asked for.
-        recommended: String or `None`. The setting to take; `None` if none fits into the memory.
-        out: Dict from setting to why it is out of the question.
-        close: Tuple of strings. The settings that cannot be told from the recommended one by predictions like these.
-        training_steps: Integer or `None`. How many there will be (in inference: batches); `None` for so many that the
-            time until the first one does not count.
-        inference: Boolean. Whether the network is only applied.
-        spread: Mapping from a figure to the standard deviation of its relative error, as in `Reference`.
-    """
-
-    network: Network
-    predictions: tuple[Prediction, ...]
-    recommended: str | None
-    out: Mapping[str, str]
-    close: tuple[str, ...]
-    training_steps: int | None
-    inference: bool
-    spread: Mapping[str, float]
-
-    def prediction(self, setting: str) -> Prediction:
-        """Return what is predicted of a setting."""
-        return next(each for each in self.predictions if each.setting == setting)
-
-    def cost(self, prediction: Prediction) -> float:
-        """Return by what settings are compared, in seconds: the time in all, or that of a training step."""
-        return _cost(prediction, self.training_steps)
-
-    @property
-    def text(self) -> str:
-        """The advice as a paragraph, such as `"Take own-loop. …"`."""
-        from kerasunroll.advice.text import advice_text
-
-        return advice_text(self)
 
 
 def advise(
@@ -213,12 +149,12 @@ def advise_network(
     )
     out = {each.setting: why for each in predictions if (why := _why_out(each, memory_limit))}
     left = [each for each in predictions if each.setting not in out]
-    taken = min(left, key=lambda each: _cost(each, training_steps), default=None)
+    taken = min(left, key=lambda each: each.cost(training_steps), default=None)
     others = [each for each in left if each is not taken]
     names = _figures(inference=inference)
     spread = {field: known.spread[figure] for field, figure in names.items()}
     between = {field: known.spread_between[names[field]] for field in ("ready_seconds", "step_seconds")}
-    return Advice(
+    advice = Advice(
         network=network,
         predictions=predictions,
         recommended=taken.setting if taken else None,
@@ -228,6 +164,7 @@ def advise_network(
         inference=inference,
         spread=spread,
     )
+    return replace(advice, text=advice_text(advice))
 
 
 def check_question(
@@ -269,10 +206,6 @@ def _predict(setting: str, amounts: Work, known: Reference, machine: Calibration
     return Prediction(setting, **costs, process_peak_bytes=machine.start_bytes + costs["process_growth_bytes"])
 
 
-def _cost(prediction: Prediction, training_steps: int | None) -> float:
-    return prediction.step_seconds if training_steps is None else prediction.total_seconds(training_steps)
-
-
 def _why_out(prediction: Prediction, memory_limit: int | None) -> str | None:
     needed = prediction.process_peak_bytes
     if memory_limit is None or needed <= memory_limit:
@@ -282,7 +215,7 @@ def _why_out(prediction: Prediction, memory_limit: int | None) -> str | None:
 
 def _close(a: Prediction, b: Prediction, training_steps: int | None, spread: Mapping[str, float]) -> bool:
     """Tell whether the settings differ by less than predictions of them do."""
-    return abs(math.log(_cost(a, training_steps) / _cost(b, training_steps))) < math.hypot(
+    return abs(math.log(a.cost(training_steps) / b.cost(training_steps))) < math.hypot(
         *(_spread_of_cost(each, training_steps, spread) for each in (a, b))
     )
 

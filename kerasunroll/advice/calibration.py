@@ -19,9 +19,9 @@ from kerasunroll.advice.network import Network
 from kerasunroll.advice.reference import Reference
 from kerasunroll.cache import cache_folder
 from kerasunroll.errors import InputError, RunError
+from kerasunroll.files import write_whole
 from kerasunroll.measurement.progress import OnProgress, Progress
 from kerasunroll.measurement.records.environment import Environment, differences, environment
-from kerasunroll.measurement.records.files import write_whole
 from kerasunroll.measurement.records.frozen import Frozen
 from kerasunroll.measurement.workers.environment_variables import TIMED
 from kerasunroll.measurement.workers.worker import Limits, Worker, WorkerError

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from kerasunroll.advice.advice import Advice, Prediction
+from kerasunroll.advice.prediction import Advice, Prediction
 from kerasunroll.units import format_bytes, format_count, format_ratio, format_seconds
 
 if TYPE_CHECKING:

@@ -3,8 +3,9 @@
 Importing this package does not import TensorFlow: each public name is loaded when it is first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kerasunroll.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from kerasunroll.callbacks.comparison import comparison_callbacks
@@ -38,12 +39,4 @@ _HOMES = {
     "comparison_callbacks": "kerasunroll.callbacks.comparison",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'kerasunroll.callbacks' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__)

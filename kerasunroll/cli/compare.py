@@ -1,4 +1,7 @@
-"""`kerasunroll compare` and `kerasunroll measure`: what variants cost, over grids, with a plan that can be resumed."""
+"""`kerasunroll compare` and `kerasunroll measure`: what variants cost, over grids, with a plan that can be resumed.
+
+A long module: a third of it is the options.
+"""
 
 import math
 import time

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from kerasunroll.cli.check import load, prove, show_proof, working
+from kerasunroll.cli.check import prove, show_proof, working
 from kerasunroll.cli.console import make_console
+from kerasunroll.cli.loaded_model import load
 from kerasunroll.cli.model_options import ModelOptions
 from kerasunroll.cli.options import SETTING_HELP
 from kerasunroll.cli.second_process import alone, in_double_meanwhile

@@ -1,9 +1,7 @@
 """`kerasunroll draw`: the textbook pictures of a network."""
 
-import contextlib
 import json
 import os
-import secrets
 import warnings
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +12,7 @@ import typer
 
 from kerasunroll.cli.console import make_console
 from kerasunroll.cli.options import SETTING_HELP, Cell, parse_units
-from kerasunroll.errors import InputError, RunError
+from kerasunroll.errors import InputError
 from kerasunroll.settings import parse_settings
 
 if TYPE_CHECKING:
@@ -77,13 +75,14 @@ def draw(options: DrawOptions, given: frozenset[str]) -> None:
     network = _network(options, given)
     norms = _norms(options, network)
     from kerasunroll.figures.diagram import draw as draw_picture
+    from kerasunroll.files import write_whole
 
     # All are drawn before the first is written.
     pictures = {kind: draw_picture(network, kind, show=options.show, norms=norms) for kind in outputs}
     files = {path: _file(pictures[kind], path) for kind, path in outputs.items()}
     console = make_console()
     for path, content in files.items():
-        _write(path, content)
+        write_whole(path, content)
         console.print(str(path))
 
 
@@ -203,24 +202,3 @@ def _file(picture: "Picture", path: Path) -> str | bytes:
     from kerasunroll.figures.diagram import to_png, to_svg
 
     return to_svg(picture) if path.suffix == ".svg" else to_png(picture)
-
-
-def _write(path: Path, content: str | bytes) -> None:
-    from kerasunroll.measurement.records.files import NOT_WRITABLE, write_whole
-
-    if isinstance(content, str):
-        write_whole(path, content)
-        return
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(path)
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-    except OSError as error:
-        if error.errno in NOT_WRITABLE:
-            raise InputError(f"Cannot write to folder '{path.parent}': {error.strerror}. Choose another.") from error
-        raise RunError(f"Could not write '{path}': {error.strerror}. Nothing half-written is left.") from error

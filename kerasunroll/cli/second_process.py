@@ -65,7 +65,7 @@ def _result(found: "Future[list[InDouble]]", number: int) -> "InDouble | None":
 def _found_in_double(
     options: ModelOptions, setting: Settings, implementation: Implementation | None
 ) -> "list[InDouble]":
-    from kerasunroll.cli.check import batches_for, load
+    from kerasunroll.cli.loaded_model import batches_for, load
     from kerasunroll.inspection.model_parity.of_models import compared_in_double
     from kerasunroll.models.conversion.with_unroll import with_unroll
 

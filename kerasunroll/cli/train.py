@@ -71,10 +71,12 @@ def _trained(
     from kerasunroll.measurement.execution.executor import Schedule
     from kerasunroll.measurement.planning.estimate import estimate
     from kerasunroll.measurement.planning.findings import Findings
-    from kerasunroll.measurement.planning.jobs import Work, outstanding
+    from kerasunroll.measurement.planning.jobs import PlannedVariant, outstanding
 
     findings = Findings()
-    group_jobs = outstanding([Work(variant, estimate(variant.config, sequences))], "training", findings, timed=False)
+    group_jobs = outstanding(
+        [PlannedVariant(variant, estimate(variant.config, sequences))], "training", findings, timed=False
+    )
     executor.run(
         Schedule(group_jobs, "training", rules, findings, keep=findings.add, on_progress=on_progress, timed=False)
     )

@@ -4,12 +4,12 @@ Importing this package does not import TensorFlow: each public name is loaded wh
 bear the name of a function below: Python would put the module in the function's place.)
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kerasunroll.inspection.gradients.flow import GradientFlow, LayerFlow, gradient_flow_summary
 from kerasunroll.inspection.gradients.norms import GradientsThroughTime, LayerGradients, NormsOverTime
 from kerasunroll.inspection.model_parity.result import Difference, Parity
+from kerasunroll.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from kerasunroll.inspection.gradients.backward_pass import StateGradients, state_gradients
@@ -60,12 +60,4 @@ _HOMES = {
     "tapped": "kerasunroll.inspection.taps.tapped_model",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'kerasunroll.inspection' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__)

@@ -7,7 +7,7 @@ from pathlib import Path
 from kerasunroll.measurement.execution.executor import Executor, Schedule
 from kerasunroll.measurement.execution.local import LocalExecutor
 from kerasunroll.measurement.planning.findings import Findings, Measured
-from kerasunroll.measurement.planning.jobs import FollowUp, Work, affordable, outstanding
+from kerasunroll.measurement.planning.jobs import FollowUp, PlannedVariant, affordable, outstanding
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.progress import OnProgress
 from kerasunroll.measurement.records import store
@@ -15,7 +15,7 @@ from kerasunroll.measurement.records.record import Record
 
 
 def compare(
-    works: Sequence[Work],
+    works: Sequence[PlannedVariant],
     folder: Path,
     on_progress: OnProgress,
     rules: Rules,

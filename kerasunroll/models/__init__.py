@@ -4,9 +4,9 @@ Importing this package does not import TensorFlow, so that a `StackConfig` or a 
 before anything slow begins: each factory is loaded when it is first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from kerasunroll.lazy import lazy_exports
 from kerasunroll.models.factories.config import StackConfig
 from kerasunroll.models.files.saved import SavedModel
 
@@ -43,12 +43,4 @@ _HOMES = {
     "with_unroll": "kerasunroll.models.conversion.with_unroll",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'kerasunroll.models' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__)

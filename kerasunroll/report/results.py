@@ -7,8 +7,8 @@ from typing import Final
 from pydantic_core import to_json
 
 from kerasunroll import __version__
+from kerasunroll.files import write_whole
 from kerasunroll.measurement.planning.findings import Measured
-from kerasunroll.measurement.records.files import write_whole
 from kerasunroll.measurement.records.table import to_csv
 from kerasunroll.report.rows import Row
 from kerasunroll.report.sweeps import find_sweeps

@@ -9,18 +9,18 @@ from kerasunroll.measurement.execution.messages import Result, Timed
 from kerasunroll.measurement.planning.estimate import Estimate
 from kerasunroll.measurement.planning.findings import Findings
 from kerasunroll.measurement.planning.grid import Grid
-from kerasunroll.measurement.planning.jobs import Work, outstanding
+from kerasunroll.measurement.planning.jobs import PlannedVariant, outstanding
 from kerasunroll.measurement.planning.plan import Plan
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.records.environment import environment
 from kerasunroll.measurement.records.record import Record
 
 
-def works(folder, number, settings=("loop", "full"), **options) -> list[Work]:
+def works(folder, number, settings=("loop", "full"), **options) -> list[PlannedVariant]:
     """Return the variants of as many groups, which differ in T."""
     grid = Grid(["lstm"], [(2,)], [], list(range(2, 2 + number)), [8], [False], [None], list(settings))
     plan = Plan.of_grid(grid, {"source": "adding", "examples": 32, "seed": 0}, "memory", **options)
-    return [Work(work.variant, Estimate(1.0, 1.0, 1.0, 0.1)) for work in plan.works(folder)]
+    return [PlannedVariant(work.variant, Estimate(1.0, 1.0, 1.0, 0.1)) for work in plan.works(folder)]
 
 
 def schedule(works, found, rules=None, **options) -> Schedule:

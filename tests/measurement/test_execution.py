@@ -19,7 +19,7 @@ from kerasunroll.measurement.execution.shipping import NewFiles, ShippedFile, na
 from kerasunroll.measurement.planning.estimate import Estimate
 from kerasunroll.measurement.planning.findings import Findings
 from kerasunroll.measurement.planning.grid import Grid
-from kerasunroll.measurement.planning.jobs import Work, outstanding
+from kerasunroll.measurement.planning.jobs import PlannedVariant, outstanding
 from kerasunroll.measurement.planning.plan import Plan
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.planning.variant import Placement, Variant
@@ -77,7 +77,7 @@ class TestFiles:
         (name,) = named_files(text_config)
         moved = with_files(text_config, {name: tmp_path / "elsewhere.txt"})
         here = Variant(text_config, tmp_path)
-        there = Variant(text_config, tmp_path, site=Placement(this_node(), moved))
+        there = Variant(text_config, tmp_path, placement=Placement(this_node(), moved))
         assert there.question("timing") == here.question("timing")
         assert there.job["source"] == f"text:{tmp_path / 'elsewhere.txt'}"
 
@@ -163,7 +163,7 @@ class TestKindsOfNodes:
         ]
 
     def test_this_machine_does_not_pass_for_another_kind(self, tmp_path):
-        works = [Work(work.variant, Estimate(1, 1, 1, 1)) for work in plan(node_kinds=KINDS).works(tmp_path)]
+        works = [PlannedVariant(work.variant, Estimate(1, 1, 1, 1)) for work in plan(node_kinds=KINDS).works(tmp_path)]
         findings = Findings()
         schedule = Schedule(
             outstanding(works, "memory", findings), "memory", Rules(), findings, findings.add, lambda _: None

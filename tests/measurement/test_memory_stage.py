@@ -38,7 +38,7 @@ def test_bytes_are_those_of_weights_slots_batch_and_activations(variants):
     shares: list[float] = []
     kept: list[Record] = []
     counter = ProgressCounter(len(variants), lambda progress: shares.append(progress.done))
-    records = count_variants(variants, Rules(), counter, jobs=2, keep=kept.append)
+    records = count_variants(variants, Rules(), counter, at_once=2, keep=kept.append)
     assert [record.outcome for record in records] == [Outcome.DONE] * 2, [record.cause for record in records]
     parameters = 4 * (F * U + U * U + U) + U + 1
     batch = B * T * F + B
@@ -78,13 +78,13 @@ class Pretender:
 
 def test_one_that_dies_is_recorded_and_the_others_go_on(variants, monkeypatch):
     monkeypatch.setattr(parallel, "Worker", lambda job, **_: Pretender(Path(job["folder"])))
-    loop, full = count_variants(variants, Rules(), ProgressCounter(2, lambda _: None), jobs=1)
+    loop, full = count_variants(variants, Rules(), ProgressCounter(2, lambda _: None), at_once=1)
     assert (loop.outcome, dict(loop.figures)) == (Outcome.DONE, FIGURES)
     assert (full.outcome, full.phase, dict(full.figures)) == (Outcome.OUT_OF_MEMORY, "compile", {})
 
 
 def test_none_is_begun_when_the_time_is_spent(variants):
-    records = count_variants(variants, Rules(deadline=0), ProgressCounter(2, lambda _: None), jobs=2)
+    records = count_variants(variants, Rules(deadline=0), ProgressCounter(2, lambda _: None), at_once=2)
     for record in records:
         assert (record.outcome, record.cause) == (Outcome.INTERRUPTED, "the time budget was spent")
         assert not record.figures

@@ -11,7 +11,7 @@ from kerasunroll.errors import DataError, InputError
 from kerasunroll.measurement.planning.estimate import Estimate, compile_seconds, estimate, training_step_seconds
 from kerasunroll.measurement.planning.findings import Findings
 from kerasunroll.measurement.planning.grid import Grid
-from kerasunroll.measurement.planning.jobs import JOBS, affordable, outstanding
+from kerasunroll.measurement.planning.jobs import AT_ONCE, affordable, outstanding
 from kerasunroll.measurement.planning.plan import PLAN_FILE, Plan, earlier_records
 from kerasunroll.measurement.records import store
 from kerasunroll.measurement.records.environment import environment
@@ -101,7 +101,7 @@ def test_what_is_finished_is_not_done_again(tmp_path):
     first, second = outstanding(every, "memory", known)
     assert first.timing_seconds == 0
     assert first.follow_up == [every[0]]
-    assert first.follow_up_seconds == pytest.approx(4 / JOBS)
+    assert first.follow_up_seconds == pytest.approx(4 / AT_ONCE)
     assert (second.timing_seconds, second.follow_up) == (20, every[2:])
 
 
@@ -129,11 +129,13 @@ def test_a_finished_record_counts_more_than_a_later_interrupted_one(tmp_path):
         assert Findings(known).measured(work.variant).timing == done
 
 
-@pytest.mark.parametrize(("seconds", "groups"), [(1, 1), (45, 1), (20 + 8 / JOBS, 1), (40 + 16 / JOBS, 2), (1e9, 3)])
+@pytest.mark.parametrize(
+    ("seconds", "groups"), [(1, 1), (45, 1), (20 + 8 / AT_ONCE, 1), (40 + 16 / AT_ONCE, 2), (1e9, 3)]
+)
 def test_a_budget_takes_the_first_groups_that_fit(tmp_path, seconds, groups):
     group_jobs = outstanding(works(tmp_path, timesteps=(4, 6, 8)), "memory", Findings())
     if seconds == 45:
-        seconds = 40 + 16 / JOBS - 0.1
+        seconds = 40 + 16 / AT_ONCE - 0.1
     assert affordable(group_jobs, seconds) == group_jobs[:groups]
 
 

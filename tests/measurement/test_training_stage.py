@@ -85,7 +85,7 @@ def variants(tmp_path) -> list[Variant]:
 def train_them(variants, monkeypatch):
     """Train the first variants, each as its play says; returns the records and what was kept, in order."""
 
-    def train_them(*plays: Play, jobs: int = 1, timings=None, on_progress=lambda _: None, workers=None, rules=None):
+    def train_them(*plays: Play, at_once: int = 1, timings=None, on_progress=lambda _: None, workers=None, rules=None):
         workers = [] if workers is None else workers
         by_folder = {variant.folder: play for variant, play in zip(variants, plays, strict=False)}
 
@@ -97,7 +97,7 @@ def train_them(variants, monkeypatch):
         kept: list[Record] = []
         counter = ProgressCounter(len(plays), on_progress)
         chosen = variants[: len(plays)]
-        return train_variants(chosen, timings or {}, rules or Rules(), counter, jobs, keep=kept.append), kept
+        return train_variants(chosen, timings or {}, rules or Rules(), counter, at_once, keep=kept.append), kept
 
     return train_them
 
@@ -214,7 +214,7 @@ def test_as_many_as_asked_are_trained_at_once(train_them):
         together.wait()
         return trains(worker)
 
-    records, _ = train_them(meets, meets, meets, meets, jobs=2)
+    records, _ = train_them(meets, meets, meets, meets, at_once=2)
     assert {record.outcome for record in records} == {Outcome.DONE}
 
 
@@ -233,7 +233,7 @@ def interrupts(worker: Pretender) -> Iterator[dict[str, Any]]:
 def test_ctrl_c_ends_those_that_run_and_starts_no_more(train_them, variants):
     workers: list[Pretender] = []
     with pytest.raises(KeyboardInterrupt):
-        train_them(interrupts, hangs, trains, trains, jobs=2, workers=workers)
+        train_them(interrupts, hangs, trains, trains, at_once=2, workers=workers)
     (hung,) = (worker for worker in workers if worker.play is hangs)
     assert hung.killed.is_set()
     written = json.loads(run_file(variants[1]).read_text())
@@ -257,5 +257,5 @@ def test_ctrl_c_also_ends_a_worker_that_is_just_being_started(train_them, monkey
     monkeypatch.setattr(Pretender, "__enter__", lambda self: starts_slowly(self) if self.play is hangs else self)
     workers: list[Pretender] = []
     with pytest.raises(KeyboardInterrupt):
-        train_them(interrupts, hangs, jobs=2, workers=workers)
+        train_them(interrupts, hangs, at_once=2, workers=workers)
     assert all(worker.killed.is_set() for worker in workers if worker.play is hangs)

@@ -6,7 +6,7 @@ import numpy as np
 from fixed_records import ENVIRONMENT, each_process, rounds
 
 from kerasunroll.figures.flow_history import FlowHistory, save_histories
-from kerasunroll.measurement.planning.jobs import Work
+from kerasunroll.measurement.planning.jobs import PlannedVariant
 from kerasunroll.measurement.planning.plan import Plan, SourceFacts
 from kerasunroll.measurement.records import store
 from kerasunroll.measurement.records.record import Outcome, Record
@@ -53,7 +53,7 @@ def config(setting: str, timesteps: int) -> TrainingConfig:
     return TrainingConfig(stack=stack, timesteps=timesteps)
 
 
-def write_variant(work: Work, folder: Path, timesteps: int, setting: str, follow_up: str | None) -> None:
+def write_variant(work: PlannedVariant, folder: Path, timesteps: int, setting: str, follow_up: str | None) -> None:
     unrolled = {"loop": 0, "k8": 8, "full": timesteps}[setting]
     step = STEP[setting] * timesteps
     once = {
@@ -96,7 +96,7 @@ def write_variant(work: Work, folder: Path, timesteps: int, setting: str, follow
         save_histories(flow, place)
 
 
-def save(work: Work, folder: Path, measurement: str, **fields) -> None:
+def save(work: PlannedVariant, folder: Path, measurement: str, **fields) -> None:
     fields = {"outcome": Outcome.DONE, "environment": ENVIRONMENT} | fields
     question = work.variant.question(measurement)
     store.save(Record(configuration=question, variant=work.variant.setting, **fields), folder / RECORDS)

@@ -1,4 +1,7 @@
-"""How each layer executes: as a loop, laid out, or in chunks inside a loop; and its way back, cut or recomputed."""
+"""How each layer executes: as a loop, laid out, or in chunks inside a loop; and its way back, cut or recomputed.
+
+A long module: the three ways to execute share their boxes and arrows, and look alike for that.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -2,6 +2,8 @@
 
 A layer with one way through time has one row of cells. A bidirectional one has two, and its cells stand to the left and
 to the right of the middle of their column, so that what goes up and down passes between them.
+
+A long module: one geometry, of which each part rests on the others.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,7 @@
-"""Do two models compute the same? `parity` answers."""
+"""Do two models compute the same? `parity` answers.
+
+A long module: half of it is docstrings, of the questions of a proof, in the order in which they are asked.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,7 @@
-"""What one model computes: read before and after training, and left as it was."""
+"""What one model computes: read before and after training, and left as it was.
+
+A long module: what is read before must be put back after, so that both stand together.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -8,7 +8,7 @@ from itertools import chain
 
 from kerasunroll.errors import InputError
 from kerasunroll.measurement.execution.executor import Schedule
-from kerasunroll.measurement.planning.jobs import JOBS
+from kerasunroll.measurement.planning.jobs import AT_ONCE
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.environment import Environment, environment
@@ -25,10 +25,10 @@ class LocalExecutor:
     same weights on the same batches in the same schedule, or their memory is counted, several at once.
 
     Args:
-        jobs: Integer. How many variants are trained, or have their memory counted, at once. Defaults to the cores.
+        at_once: Integer. How many variants are trained, or have their memory counted, at once. Defaults to the cores.
     """
 
-    jobs: int = JOBS
+    at_once: int = AT_ONCE
     places: int = 1
 
     @property
@@ -54,11 +54,11 @@ class LocalExecutor:
         variants = [work.variant for work in missing]
         part = counter.part(schedule.follow_up, follow_up_seconds, len(missing))
         if schedule.follow_up == "memory":
-            count_variants(variants, schedule.rules, part, jobs=self.jobs, keep=schedule.keep)
+            count_variants(variants, schedule.rules, part, at_once=self.at_once, keep=schedule.keep)
         else:
             known = {variant.folder: schedule.findings.of(variant, "timing") for variant in variants}
             timings = {folder: timing for folder, timing in known.items() if timing}
-            train_variants(variants, timings, schedule.rules, part, jobs=self.jobs, keep=schedule.keep)
+            train_variants(variants, timings, schedule.rules, part, at_once=self.at_once, keep=schedule.keep)
 
 
 def _refuse_other_nodes(schedule: Schedule) -> None:

@@ -1,4 +1,7 @@
-"""Measuring on the nodes of a Ray cluster."""
+"""Measuring on the nodes of a Ray cluster.
+
+A long module: all that can happen to nodes and jobs while one waits for them.
+"""
 
 import time
 from collections import Counter, deque
@@ -16,7 +19,7 @@ from kerasunroll.measurement.execution.nodes import Pool, at, here, in_words, re
 from kerasunroll.measurement.execution.remote_job import RemoteJob, Send, measure_remote_job
 from kerasunroll.measurement.execution.shipping import ShippedFile, named_files, put_down
 from kerasunroll.measurement.planning.findings import is_finished
-from kerasunroll.measurement.planning.jobs import GroupJob, Work
+from kerasunroll.measurement.planning.jobs import GroupJob, PlannedVariant
 from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.environment import Environment, differences
 from kerasunroll.measurement.records.node import Node
@@ -122,7 +125,7 @@ class _Task:
     told: bool = False
 
     @property
-    def works(self) -> list[Work]:
+    def works(self) -> list[PlannedVariant]:
         return self.group_job.works
 
     @property
@@ -209,7 +212,7 @@ class _Run:
             rules=schedule.rules,
             until=time.time() + schedule.rules.seconds_left,
             seed=schedule.seed + task.number,
-            jobs=pool.cpus_per_place,
+            at_once=pool.cpus_per_place,
         )
         names = dict.fromkeys(name for work in works for name in named_files(work.variant.config))
         files = [self._shipped(name) for name in names]

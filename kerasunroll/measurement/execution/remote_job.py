@@ -12,7 +12,7 @@ from kerasunroll.measurement.execution.local import LocalExecutor
 from kerasunroll.measurement.execution.messages import Message, ProgressMessage, Result, Timed
 from kerasunroll.measurement.execution.shipping import NewFiles, ShippedFile, with_files
 from kerasunroll.measurement.planning.findings import Findings
-from kerasunroll.measurement.planning.jobs import FollowUp, Work, outstanding
+from kerasunroll.measurement.planning.jobs import FollowUp, PlannedVariant, outstanding
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.planning.variant import Placement
 from kerasunroll.measurement.progress import Progress
@@ -32,25 +32,25 @@ class RemoteJob:
 
     Args:
         number: Integer. Which one.
-        works: Tuple of `Work`: the variants of one group.
+        works: Tuple of `PlannedVariant`: the variants of one group.
         follow_up: What follows the timing.
         timed: Boolean. Whether they are to be timed at all.
         known: Tuple of strings: the records that there are of them, as JSON.
         rules: What each worker may use.
         until: Float. Until when there is time, in seconds since 1970. The clocks of the nodes are taken to agree.
         seed: Integer. Draws the order of turns.
-        jobs: Integer. How many variants are trained, or have their memory counted, at once.
+        at_once: Integer. How many variants are trained, or have their memory counted, at once.
     """
 
     number: int
-    works: tuple[Work, ...]
+    works: tuple[PlannedVariant, ...]
     follow_up: FollowUp
     timed: bool
     known: tuple[str, ...]
     rules: Rules
     until: float
     seed: int
-    jobs: int
+    at_once: int
 
 
 def measure_remote_job(job: RemoteJob, files: list[ShippedFile], node: Node, send: Send) -> None:
@@ -70,7 +70,7 @@ def measure_remote_job(job: RemoteJob, files: list[ShippedFile], node: Node, sen
     findings = Findings(record for record in known if not differences(record.environment, here))
     with tempfile.TemporaryDirectory(prefix="kerasunroll-") as scratch:
         works = _moved_in(job, files, node, Path(scratch))
-        LocalExecutor(jobs=job.jobs).run(
+        LocalExecutor(at_once=job.at_once).run(
             Schedule(
                 outstanding(works, job.follow_up, findings, timed=job.timed),
                 follow_up=job.follow_up,
@@ -85,7 +85,7 @@ def measure_remote_job(job: RemoteJob, files: list[ShippedFile], node: Node, sen
         )
 
 
-def _moved_in(job: RemoteJob, files: list[ShippedFile], node: Node, scratch: Path) -> list[Work]:
+def _moved_in(job: RemoteJob, files: list[ShippedFile], node: Node, scratch: Path) -> list[PlannedVariant]:
     """Return the job's variants with folders and files of this node."""
     places = {file.name: file.unpack(scratch / "files") for file in files}
     return [
@@ -94,7 +94,7 @@ def _moved_in(job: RemoteJob, files: list[ShippedFile], node: Node, scratch: Pat
             variant=replace(
                 work.variant,
                 folder=scratch / work.variant.setting,
-                site=Placement(node, with_files(work.variant.config, places)),
+                placement=Placement(node, with_files(work.variant.config, places)),
             ),
         )
         for work in job.works
@@ -104,7 +104,7 @@ def _moved_in(job: RemoteJob, files: list[ShippedFile], node: Node, scratch: Pat
 class _Keeper:
     """Sends each record, in any thread, behind the files that belong to it."""
 
-    def __init__(self, job: RemoteJob, works: list[Work], findings: Findings, send: Send) -> None:
+    def __init__(self, job: RemoteJob, works: list[PlannedVariant], findings: Findings, send: Send) -> None:
         self._job = job
         self._folders = {work.variant.setting: work.variant.folder for work in works}
         self._new_files = {setting: NewFiles(folder) for setting, folder in self._folders.items()}

@@ -11,7 +11,7 @@ from kerasunroll.measurement.planning.findings import Findings, is_finished
 from kerasunroll.measurement.planning.variant import Variant
 from kerasunroll.measurement.records.record import Record
 
-JOBS: Final = os.cpu_count() or 1
+AT_ONCE: Final = os.cpu_count() or 1
 """How many variants are trained, or have their memory counted, at once."""
 
 FollowUp: TypeAlias = Literal["training", "memory"]
@@ -19,7 +19,7 @@ FollowUp: TypeAlias = Literal["training", "memory"]
 
 
 @dataclass(frozen=True)
-class Work:
+class PlannedVariant:
     """A variant to be measured.
 
     Args:
@@ -47,10 +47,10 @@ class GroupJob:
         follow_up_seconds: Float. How long that will take, several at once.
     """
 
-    works: list[Work]
+    works: list[PlannedVariant]
     timing_seconds: float
     round_seconds: float
-    follow_up: list[Work]
+    follow_up: list[PlannedVariant]
     follow_up_seconds: float
 
     @property
@@ -60,7 +60,7 @@ class GroupJob:
 
 
 def outstanding(
-    works: Iterable[Work], follow_up: FollowUp, findings: Findings, *, timed: bool = True
+    works: Iterable[PlannedVariant], follow_up: FollowUp, findings: Findings, *, timed: bool = True
 ) -> list[GroupJob]:
     """Return what is still to be done for each group, those included for which nothing is.
 
@@ -81,7 +81,7 @@ def outstanding(
                 timing_seconds=0.0 if done else sum(work.estimate.timing for work in members),
                 round_seconds=0.0 if done else sum(work.estimate.rounds for work in members),
                 follow_up=missing,
-                follow_up_seconds=sum(work.seconds(follow_up) for work in missing) / JOBS,
+                follow_up_seconds=sum(work.seconds(follow_up) for work in missing) / AT_ONCE,
             )
         )
     return group_jobs

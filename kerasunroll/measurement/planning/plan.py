@@ -10,14 +10,14 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from kerasunroll import __version__
 from kerasunroll.data import Source, open_source
 from kerasunroll.errors import InputError
+from kerasunroll.files import write_whole
 from kerasunroll.measurement.planning.estimate import estimate
 from kerasunroll.measurement.planning.grid import Grid, ModelGrid
-from kerasunroll.measurement.planning.jobs import FollowUp, Work
+from kerasunroll.measurement.planning.jobs import FollowUp, PlannedVariant
 from kerasunroll.measurement.planning.rules import PROCESSES
 from kerasunroll.measurement.planning.variant import Variant, group_name
 from kerasunroll.measurement.records import store
 from kerasunroll.measurement.records.environment import Environment, differences, environment
-from kerasunroll.measurement.records.files import write_whole
 from kerasunroll.measurement.records.frozen import Frozen
 from kerasunroll.measurement.records.store import RECORDS
 from kerasunroll.models import SavedModel
@@ -114,7 +114,7 @@ class Plan(BaseModel):
         stack = self.configs[0].stack if self.configs else None
         return stack if isinstance(stack, SavedModel) else None
 
-    def works(self, folder: Path, processes: int = PROCESSES) -> list[Work]:
+    def works(self, folder: Path, processes: int = PROCESSES) -> list[PlannedVariant]:
         """Return the variants with their estimates; results go to `<folder>/<group>/<setting>`.
 
         Args:
@@ -123,7 +123,7 @@ class Plan(BaseModel):
         """
         kinds: tuple[str | None, ...] = self.node_kinds or (None,)
         return [
-            Work(
+            PlannedVariant(
                 Variant(config, folder / group_name(config, kind) / config.setting, kind),
                 estimate(
                     config,

@@ -32,13 +32,13 @@ class Variant:
         config: `TrainingConfig`.
         folder: Path. The folder of TensorBoard's runs, the model and the logs of this variant.
         node_kind: String or `None`. The kind of node that it is measured on, where the kinds are compared.
-        site: `Placement`, or `None` on the machine where it was planned.
+        placement: `Placement`, or `None` on the machine where it was planned.
     """
 
     config: TrainingConfig
     folder: Path
     node_kind: str | None = None
-    site: Placement | None = None
+    placement: Placement | None = None
 
     @property
     def group(self) -> str:
@@ -48,12 +48,12 @@ class Variant:
     @property
     def job(self) -> dict[str, Any]:
         """The `TrainingConfig` for a worker on this machine, as JSON values."""
-        return (self.site.config if self.site else self.config).model_dump(mode="json")
+        return (self.placement.config if self.placement else self.config).model_dump(mode="json")
 
     @property
     def node(self) -> Node:
         """Where it is measured."""
-        return self.site.node if self.site else this_node()
+        return self.placement.node if self.placement else this_node()
 
     @property
     def setting(self) -> str:

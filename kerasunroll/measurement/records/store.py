@@ -16,7 +16,7 @@ from typing import Final
 from pydantic import JsonValue, ValidationError
 
 from kerasunroll.errors import InputError
-from kerasunroll.measurement.records.files import write_whole
+from kerasunroll.files import write_whole
 from kerasunroll.measurement.records.record import Record, canonical, upgrade
 
 SUFFIX: Final = ".record.json"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasunroll.errors import InputError
+from kerasunroll.files import write_whole
 from kerasunroll.measurement.records.environment import differences
-from kerasunroll.measurement.records.files import write_whole
 from kerasunroll.measurement.records.frozen import thaw
 from kerasunroll.measurement.records.record import Record
 

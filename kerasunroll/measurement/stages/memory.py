@@ -20,7 +20,7 @@ def count_variants(
     variants: Sequence[Variant],
     rules: Rules,
     counter: ProgressCounter,
-    jobs: int,
+    at_once: int,
     keep: Callable[[Record], object] = lambda record: None,  # noqa: ARG005
 ) -> list[Record]:
     """Count the bytes of each variant's tensors and return one record each.
@@ -35,7 +35,7 @@ def count_variants(
         variants: The variants.
         rules: What each worker may use, and until when there is time.
         counter: Is told about the work done: one piece per variant.
-        jobs: Integer. How many variants are measured at once.
+        at_once: Integer. How many variants are measured at once.
         keep: Called with each record as soon as there is one, in any thread.
     """
     workers = Workers(rules)
@@ -45,7 +45,7 @@ def count_variants(
         keep(record)
         return record
 
-    return side_by_side(variants, count, workers, jobs)
+    return side_by_side(variants, count, workers, at_once)
 
 
 def _count(variant: Variant, counter: ProgressCounter, workers: Workers) -> Record:

@@ -87,7 +87,7 @@ class Workers:
 
 
 def side_by_side(
-    variants: Sequence[Variant], measure: Callable[[Variant], Record], workers: Workers, jobs: int
+    variants: Sequence[Variant], measure: Callable[[Variant], Record], workers: Workers, at_once: int
 ) -> list[Record]:
     """Measure variants in threads and return their records, in order.
 
@@ -95,9 +95,9 @@ def side_by_side(
         variants: The variants.
         measure: Function of a variant, which uses `workers.run`.
         workers: `Workers`. They are killed when an exception comes, such as Ctrl-C, and no more are started.
-        jobs: Integer. How many variants are measured at once.
+        at_once: Integer. How many variants are measured at once.
     """
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         futures = [pool.submit(measure, variant) for variant in variants]
         try:
             return [future.result() for future in futures]

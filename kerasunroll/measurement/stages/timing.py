@@ -6,6 +6,8 @@ training steps are known, the forward pass and `predict` take their turns in the
 
 Two processes of one program differ, in what they compile and in how fast they run. So each variant has several
 (`Rules.processes`), and what they differ by is in its intervals.
+
+A long module: the course of one measurement, from the first process to the last round.
 """
 
 import math

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from kerasunroll.files import write_whole
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.planning.variant import Variant
 from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.environment import environment
-from kerasunroll.measurement.records.files import write_whole
 from kerasunroll.measurement.records.record import Outcome, Record
 from kerasunroll.measurement.stages.memory import peak_figures
 from kerasunroll.measurement.stages.side_by_side import Ending, Workers, side_by_side
@@ -31,7 +31,7 @@ def train_variants(
     timings: Mapping[Path, Record],
     rules: Rules,
     counter: ProgressCounter,
-    jobs: int,
+    at_once: int,
     keep: Callable[[Record], object] = lambda record: None,  # noqa: ARG005
 ) -> list[Record]:
     """Train variants, write a `run.json` into the folder of each, and return one record each.
@@ -45,7 +45,7 @@ def train_variants(
             run logs its own times.
         rules: What each worker may use, and until when there is time.
         counter: Is told about the work done: one piece per variant.
-        jobs: Integer. How many variants are trained at once.
+        at_once: Integer. How many variants are trained at once.
         keep: Called with each record as soon as there is one, in any thread.
     """
     workers = Workers(rules)
@@ -58,7 +58,7 @@ def train_variants(
         keep(record)
         return record
 
-    return side_by_side(variants, train, workers, jobs)
+    return side_by_side(variants, train, workers, at_once)
 
 
 def _remove_earlier_curves(folder: Path) -> None:

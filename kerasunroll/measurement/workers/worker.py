@@ -5,6 +5,8 @@ then ends its workers; one that needs TensorFlow may be forked from a process th
 (`kerasunroll.measurement.workers.preloaded`). What it prints goes to a log; what it has to say comes over pipes
 (`kerasunroll.measurement.workers.link` at this end, `kerasunroll.measurement.workers.channel` at the worker's).
 However it ends, that is an `Outcome` with a cause, never a lost run.
+
+A long module: start, supervision and end of a process share one lock.
 """
 
 import contextlib

@@ -7,6 +7,8 @@ exchanged after rebuilding. Then the state is copied, layer by layer.
 
 `keras.models.clone_model` does not do it: it turns subclasses of `Sequential` into a `Sequential`, loses the
 `trainable` flag of nested models, the state and `use_cudnn`, and cannot reach a layer inside another one.
+
+A long module: the ways in which a model can be rebuilt, tried one after the other.
 """
 
 import warnings

@@ -1,4 +1,7 @@
-"""A saved model in an unroll setting, described in one validated object. Loads without TensorFlow."""
+"""A saved model in an unroll setting, described in one validated object. Loads without TensorFlow.
+
+A long module: one validated object, and the reading of its file without TensorFlow.
+"""
 
 import hashlib
 import json

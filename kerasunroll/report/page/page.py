@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from kerasunroll import __version__
 from kerasunroll.data.names import SourceName
-from kerasunroll.measurement.records.files import write_whole
+from kerasunroll.files import write_whole
 from kerasunroll.measurement.records.record import Record
 from kerasunroll.models.factories.fields import CELL_NAMES
 from kerasunroll.report.page.figures import (

@@ -202,7 +202,7 @@ def _margin(row: Row, figure: str) -> str:
     if found is None or found.value <= 0:
         return ""
     share = (found.high - found.value) / found.value
-    return " (open)" if share > 1 else f" ±{share:.0%}"
+    return " (open)" if share > 1 else f" ±{share:.{0 if share >= 0.0095 else 1}%}"
 
 
 def _unknown(rows: Sequence[Row]) -> list[str]:
@@ -265,7 +265,10 @@ def _endings(rows: Sequence[Row]) -> Iterator[str]:
         elif not compared:
             yield f"{ended}."
         elif why == "width":
-            yield f"{ended}: every interval is narrow enough ({width})."
+            yield (
+                f"{ended}: what they leave open is narrow enough ({width}). The rest of an interval is what processes "
+                "differ by."
+            )
         else:
             yield f"{ended}, the most allowed: not every interval became as narrow as was aimed for ({width})."
 

@@ -14,7 +14,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from kerasunroll.measurement.records.files import write_whole
+from kerasunroll.files import write_whole
 
 SUFFIX: Final = ".comparison"
 """The end of the names of these files: none other is ever removed."""

@@ -4,6 +4,8 @@ A setting is in question if it was timed to its end, computes the same as the ba
 the memory. Of those, none is taken that another one beats by the whole of an interval, in the time over all training
 steps. Of the rest, which cannot be told apart, the one is taken that compiles soonest, then the one that takes the
 least memory, then the baseline.
+
+A long module: every rule by which a setting is taken or out stands here, so that they can be read at once.
 """
 
 import math

@@ -4,42 +4,57 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from kerasunroll.errors import InputError, RunError
 
-NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG)
+_NOT_WRITABLE: Final = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG)
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write `content` to `path` so that a reader, a crash or a power cut never sees half of it.
 
-    The folder is made if needed. It goes to a temporary file in the same folder, which is flushed to the
-    disk and then takes the place of `path` in one move.
-
     Args:
-        path: Path of the file.
+        path: Path of the file. Its folder is made if needed.
         content: String, written as UTF-8, or bytes.
 
     Raises:
         InputError: If the folder cannot be written to.
         RunError: If writing failed, such as on a full disk. Nothing of the file is left behind.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Yield the path of a temporary file, which takes the place of `path` in one move once it has been written.
+
+    It lies in the same folder, has the same ending, and is flushed to the disk before it moves.
+
+    Args:
+        path: Path of the file. Its folder is made if needed.
+
+    Raises:
+        InputError: If the folder cannot be written to.
+        RunError: If writing failed, such as on a full disk. Nothing of the file is left behind.
+    """
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("xb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
-                file.flush()
-                os.fsync(file.fileno())
+            yield temporary
+            _sync(temporary)
             temporary.replace(path)
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        _sync(path.parent)  # the new name is to last through a power cut, not just the content
     except OSError as error:
-        if error.errno in NOT_WRITABLE:
+        if error.errno in _NOT_WRITABLE:
             reason = "It is a file" if isinstance(error, FileExistsError) else error.strerror
             raise InputError(f"Cannot write to folder '{path.parent}': {reason}. Choose another.") from error
         raise RunError(
@@ -48,9 +63,8 @@ def write_whole(path: Path, content: str | bytes) -> None:
         ) from error
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the file's new name last through a power cut, not just its content."""
-    handle = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
