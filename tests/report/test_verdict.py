@@ -301,8 +301,7 @@ class TestOneSentenceForAll:
     def test_one_here_and_another_there(self):
         groups = [self.of("lstm-T64", LOOP, SLOW_TO_COMPILE), self.of("lstm-T100", LOOP, K8)]
         assert self.said(*groups, training_steps=264) == (
-            "For 264 training steps take the loop for lstm-T64 and k8 for lstm-T100; full pays from about 1,500 "
-            "(lstm-T64) on."
+            "For 264 training steps take the loop for T64 and k8 for T100; full pays from about 1,500 (T64) on."
         )
 
     def test_where_nothing_can_be_recommended(self):

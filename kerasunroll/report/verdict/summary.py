@@ -59,8 +59,9 @@ def _pays_from(cost: Cost, verdict: Verdict) -> float | None:
 
 
 def _names(groups: Sequence[str]) -> list[str]:
-    """Return what tells the groups apart: the cell alone, where nothing else differs."""
-    cells, rests = zip(*(group.split("-", 1) if "-" in group else (group, "") for group in groups), strict=True)
-    if len(set(rests)) == 1 and len(set(cells)) == len(cells):
-        return [CELL_NAMES.get(cell, cell) for cell in cells]
-    return list(groups)
+    """Return what tells the groups apart, such as the cell, or the number of time steps."""
+    words = [group.split("-") for group in groups]
+    if len({len(each) for each in words}) > 1:
+        return list(groups)
+    differ = [place for place, found in enumerate(zip(*words, strict=True)) if len(set(found)) > 1]
+    return [" ".join(CELL_NAMES.get(each[place], each[place]) for place in differ) for each in words]
