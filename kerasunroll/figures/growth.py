@@ -65,10 +65,8 @@ def growth_figure(title: str, panels: Sequence[Panel], note: str = "") -> Figure
         _draw(axes, panel)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
-    figure.suptitle(
-        f"{title}: the cost of longer sequences\nlower is better, and flatter grows less; the legend says what each time step more adds",
-        fontsize=11,
-    )
+    how = "lower is better, and flatter grows less; the legend says what each time step more adds"
+    figure.suptitle(f"{title}: the cost of longer sequences\n{how}", fontsize=11)
     if note:
         figure.supxlabel(note, fontsize=9)
     return figure
