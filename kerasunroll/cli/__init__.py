@@ -15,6 +15,7 @@ from kerasunroll.cli.check import CheckOptions, check
 from kerasunroll.cli.compare import CompareOptions, MeasureOptions, compare, measure
 from kerasunroll.cli.console import InterruptedRunError
 from kerasunroll.cli.convert import ConvertOptions, convert
+from kerasunroll.cli.diff import DiffOptions, diff
 from kerasunroll.cli.draw import DrawOptions, draw
 from kerasunroll.cli.options import add_command
 from kerasunroll.cli.report import ReportOptions, report
@@ -52,6 +53,7 @@ def _options(
 add_command(app, compare, CompareOptions)
 add_command(app, measure, MeasureOptions)
 add_command(app, report, ReportOptions)
+add_command(app, diff, DiffOptions)
 add_command(app, train, TrainOptions)
 add_command(app, advise, AdviseOptions)
 add_command(app, check, CheckOptions)
