@@ -49,10 +49,10 @@ def do_nothing(job: RemoteJob, files: list[ShippedFile], node: Node, send: Send)
     started, facts = datetime.now(UTC), environment()
     for kind in ("timing", "memory"):
         send(ProgressMessage(job.number, kind, 0.5))
-        for number, work in enumerate(job.works):
+        for number, one in enumerate(job.planned):
             record = Record(
-                configuration=work.variant.question(kind),
-                variant=work.variant.setting,
+                configuration=one.variant.question(kind),
+                variant=one.variant.setting,
                 outcome="done",
                 samples={"step_seconds": [[[0.01] * 8] * 40] * 3} if kind == "timing" else {},
                 environment=facts,
@@ -65,19 +65,19 @@ def do_nothing(job: RemoteJob, files: list[ShippedFile], node: Node, send: Send)
             send(Timed(job.number))
 
 
-def works(number: int, folder: Path) -> list[PlannedVariant]:
+def planned(number: int, folder: Path) -> list[PlannedVariant]:
     """Return as many groups of two settings, which differ in the batch size."""
     sizes = list(BATCH_SIZES)[:number]
     grid = Grid(["lstm"], [(2,)], [], [2], sizes, [False], [None], ["loop", "full"])
     plan = Plan.of_grid(grid, {"source": "adding", "examples": 2000, "seed": 0}, "memory")
-    return [PlannedVariant(work.variant, Estimate(1.0, 1.0, 1.0, 0.1)) for work in plan.works(folder)]
+    return [PlannedVariant(one.variant, Estimate(1.0, 1.0, 1.0, 0.1)) for one in plan.planned(folder)]
 
 
 def measure(number: int) -> tuple[float, float, float, float]:
     """Return the seconds that so many units take, those of its CPU, its bytes, and the seconds to read again."""
     process = psutil.Process()
     with tempfile.TemporaryDirectory() as folder:
-        chosen = works(number, Path(folder))
+        chosen = planned(number, Path(folder))
         executor = RayExecutor(measure=do_nothing)
         used, begun = sum(process.cpu_times()[:2]), time.perf_counter()
         found = compare(chosen, Path(folder), lambda _: None, Rules(), follow_up="memory", executor=executor)

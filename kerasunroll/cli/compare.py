@@ -173,7 +173,7 @@ def _run_on(
         console.print(plan.model.describe())
     for source in plan.sources.values():
         console.print(source.description)
-    group_jobs = outstanding(plan.works(Path(), options.processes), plan.follow_up, Findings(known))
+    group_jobs = outstanding(plan.planned(Path(), options.processes), plan.follow_up, Findings(known))
     if options.dry_run:
         console.print(plan_table(group_jobs, rules, plan.follow_up, executor.places))
         return
@@ -184,7 +184,7 @@ def _run_on(
         plan.save(folder)
         with progress_bar(console) as on_progress:
             measured = compare_variants(
-                plan.works(folder, options.processes),
+                plan.planned(folder, options.processes),
                 folder,
                 on_progress,
                 rules,

@@ -15,7 +15,7 @@ from kerasunroll.measurement.records.record import Record
 
 
 def compare(
-    works: Sequence[PlannedVariant],
+    planned: Sequence[PlannedVariant],
     folder: Path,
     on_progress: OnProgress,
     rules: Rules,
@@ -33,7 +33,7 @@ def compare(
     again; groups that the time does not suffice for are left out.
 
     Args:
-        works: The variants, those of one group in a row, the most important group first.
+        planned: The variants, those of one group in a row, the most important group first.
         folder: Path. The folder of the comparison; its records go into `records` below it.
         on_progress: Called with the `Progress`.
         rules: `Rules`. What it may take.
@@ -52,7 +52,7 @@ def compare(
             store.save(record, folder / store.RECORDS)
             findings.add(record)
 
-    group_jobs = affordable(outstanding(works, follow_up, findings), rules.seconds_left * executor.places)
+    group_jobs = affordable(outstanding(planned, follow_up, findings), rules.seconds_left * executor.places)
     executor.run(
         Schedule(
             group_jobs,
@@ -65,4 +65,4 @@ def compare(
             seed=seed,
         )
     )
-    return [findings.measured(work.variant) for work in works]
+    return [findings.measured(one.variant) for one in planned]

@@ -52,7 +52,7 @@ class Run:
         plan = Plan.load(folder)
         contents = store.load(folder / RECORDS)
         findings = Findings(contents.records)
-        measured = tuple(findings.measured(work.variant) for work in plan.works(folder))
+        measured = tuple(findings.measured(one.variant) for one in plan.planned(folder))
         if not any(each.records for each in measured):
             raise InputError(
                 f"Nothing has been measured in '{folder}' yet. Go on with: kerasunroll compare --resume '{folder}'"

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("ray")
 
 from ray_cluster import add_node, kill
-from trivial_units import schedule, shared, sleeping, spans, works
+from trivial_units import planned, schedule, shared, sleeping, spans
 
 from kerasunroll.errors import InputError, RunError
 from kerasunroll.measurement.execution.ray_executor import RayExecutor
@@ -22,7 +22,7 @@ def test_units_spread_over_the_nodes_and_share_none(connection, tmp_path):
     found, timed, progress = [], [], []
     executor = RayExecutor(measure=sleeping(0.4))
     assert executor.places == 3
-    executor.run(schedule(works(tmp_path, 9), found, on_timed=timed.append, on_progress=progress.append))
+    executor.run(schedule(planned(tmp_path, 9), found, on_timed=timed.append, on_progress=progress.append))
     assert len(found) == 9 * 2 * 2
     assert len(timed) == 9
     assert len(spans(found)) == 3
@@ -39,7 +39,7 @@ def test_a_unit_whose_node_dies_is_measured_elsewhere(connection, tmp_path):
             victims.append(node[1])
             kill(connection, node[1])
 
-    RayExecutor(measure=sleeping(2.0)).run(schedule(works(tmp_path, 3), found, on_progress=strike))
+    RayExecutor(measure=sleeping(2.0)).run(schedule(planned(tmp_path, 3), found, on_progress=strike))
     assert len(found) == 3 * 2 * 2
     again = [record for record in found if record.node.attempt > 1]
     assert len(again) == 4  # the two kinds of records of the two variants of one unit
@@ -56,7 +56,7 @@ def test_a_unit_that_dies_too_often_is_given_up_and_says_so(connection, tmp_path
         sleeping(0)(job, files, node, send)
 
     found = []
-    RayExecutor(measure=die, attempts=2).run(schedule(works(tmp_path, 3), found))
+    RayExecutor(measure=die, attempts=2).run(schedule(planned(tmp_path, 3), found))
     crashed = [record for record in found if record.outcome is Outcome.CRASHED]
     assert {record.configuration["timesteps"] for record in crashed} == {3}
     assert len(crashed) == 4
@@ -70,7 +70,7 @@ def test_when_the_time_is_spent_nothing_more_is_begun(connection, tmp_path):
     found = []
     executor = RayExecutor(measure=sleeping(0.5))
     rules = Rules(deadline=time.monotonic() + 2.0)
-    executor.run(schedule(works(tmp_path, 60), found, rules=rules))
+    executor.run(schedule(planned(tmp_path, 60), found, rules=rules))
     assert 0 < len(found) < 60 * 4
 
 
@@ -82,9 +82,9 @@ def test_ctrl_c_ends_the_units_too(connection, tmp_path):
     executor = RayExecutor(measure=sleeping(60))
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        executor.run(schedule(works(tmp_path, 3), [], on_progress=interrupt))
+        executor.run(schedule(planned(tmp_path, 3), [], on_progress=interrupt))
     found = []
-    RayExecutor(measure=sleeping(0)).run(schedule(works(tmp_path, 3), found))
+    RayExecutor(measure=sleeping(0)).run(schedule(planned(tmp_path, 3), found))
     assert time.monotonic() - begun < 50
     assert len(found) == 12
 
@@ -104,13 +104,13 @@ def test_nodes_with_other_versions_are_named(connection, tmp_path):
 
 def test_what_no_node_can_measure_is_an_error(connection, tmp_path):
     with pytest.raises(RunError, match="No node is left that could measure 2 of 2 groups, among them lstm-L1-U2-T2"):
-        RayExecutor(measure=sleeping(0)).run(schedule(works(tmp_path, 2, node_kinds=["Zuse-Z3"]), []))
+        RayExecutor(measure=sleeping(0)).run(schedule(planned(tmp_path, 2, node_kinds=["Zuse-Z3"]), []))
 
 
 def test_everything_can_be_measured_on_each_kind_of_node(connection, tmp_path):
     executor = RayExecutor(per_kind=True, measure=sleeping(0))
     (kind,) = executor.kinds
     found = []
-    executor.run(schedule(works(tmp_path, 2, node_kinds=executor.kinds), found))
+    executor.run(schedule(planned(tmp_path, 2, node_kinds=executor.kinds), found))
     assert {record.configuration["node_kind"] for record in found} == {kind}
     assert (tmp_path / f"lstm-L1-U2-T3-B8-on-{kind}" / "loop" / "timing.log").exists()

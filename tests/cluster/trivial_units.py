@@ -16,14 +16,14 @@ from kerasunroll.measurement.records.environment import environment
 from kerasunroll.measurement.records.record import Record
 
 
-def works(folder, number, settings=("loop", "full"), **options) -> list[PlannedVariant]:
+def planned(folder, number, settings=("loop", "full"), **options) -> list[PlannedVariant]:
     """Return the variants of as many groups, which differ in T."""
     grid = Grid(["lstm"], [(2,)], [], list(range(2, 2 + number)), [8], [False], [None], list(settings))
     plan = Plan.of_grid(grid, {"source": "adding", "examples": 32, "seed": 0}, "memory", **options)
-    return [PlannedVariant(work.variant, Estimate(1.0, 1.0, 1.0, 0.1)) for work in plan.works(folder)]
+    return [PlannedVariant(one.variant, Estimate(1.0, 1.0, 1.0, 0.1)) for one in plan.planned(folder)]
 
 
-def schedule(works, found, rules=None, **options) -> Schedule:
+def schedule(planned, found, rules=None, **options) -> Schedule:
     """Return a schedule whose records go into a list."""
     findings = Findings()
 
@@ -32,7 +32,7 @@ def schedule(works, found, rules=None, **options) -> Schedule:
         found.append(record)
 
     options = {"on_progress": lambda _: None} | options
-    return Schedule(outstanding(works, "memory", findings), "memory", rules or Rules(), findings, keep, **options)
+    return Schedule(outstanding(planned, "memory", findings), "memory", rules or Rules(), findings, keep, **options)
 
 
 def sleeping(seconds):
@@ -42,10 +42,10 @@ def sleeping(seconds):
         started = datetime.now(UTC)
         time.sleep(seconds)
         for kind in ("timing", "memory"):
-            for number, work in enumerate(job.works):
+            for number, one in enumerate(job.planned):
                 record = Record(
-                    configuration=work.variant.question(kind),
-                    variant=work.variant.setting,
+                    configuration=one.variant.question(kind),
+                    variant=one.variant.setting,
                     outcome="done",
                     environment=environment(),
                     node=node,

@@ -108,11 +108,11 @@ class TestUnits:
     def test_what_another_kind_of_machine_measured_does_not_count(self, tmp_path, monkeypatch, cpu, missing):
         schedules = []
         monkeypatch.setattr(LocalExecutor, "run", lambda _, schedule: schedules.append(schedule))
-        works = tuple(plan().works(tmp_path))
+        planned = tuple(plan().planned(tmp_path))
         facts = environment().model_copy(update={"cpu": cpu} if cpu else {})
-        known = [_record(work.variant, environment=facts, session="one") for work in works]
+        known = [_record(one.variant, environment=facts, session="one") for one in planned]
         job = RemoteJob(
-            0, works, "memory", True, tuple(each.model_dump_json() for each in known), Rules(), math.inf, 0, 1
+            0, planned, "memory", True, tuple(each.model_dump_json() for each in known), Rules(), math.inf, 0, 1
         )
         measure_remote_job(job, [], this_node(), lambda _: None)
         (group_job,) = schedules[0].group_jobs
@@ -120,7 +120,7 @@ class TestUnits:
 
     def test_a_record_is_sent_behind_the_files_that_belong_to_it(self, tmp_path, monkeypatch):
         def run(_, schedule):
-            variant = schedule.group_jobs[0].works[1].variant
+            variant = schedule.group_jobs[0].planned[1].variant
             variant.folder.mkdir()
             (variant.folder / "timing.log").write_text("oh\n")
             cause = f"see '{variant.folder / 'timing.log'}'"
@@ -128,45 +128,47 @@ class TestUnits:
 
         monkeypatch.setattr(LocalExecutor, "run", run)
         sent = []
-        works = tuple(plan().works(tmp_path / "here"))
+        planned = tuple(plan().planned(tmp_path / "here"))
         measure_remote_job(
-            RemoteJob(7, works, "memory", True, (), Rules(), math.inf, 0, 1), [], this_node(), sent.append
+            RemoteJob(7, planned, "memory", True, (), Rules(), math.inf, 0, 1), [], this_node(), sent.append
         )
         (result,) = sent
         assert (result.job, result.variant, result.files) == (7, 1, {"timing.log": b"oh\n"})
         record = Record.model_validate_json(result.record)
-        assert record.key == record_key(works[1].variant.question("timing"), "full")
-        assert record.cause == f"see '{works[1].variant.folder / 'timing.log'}'"
+        assert record.key == record_key(planned[1].variant.question("timing"), "full")
+        assert record.cause == f"see '{planned[1].variant.folder / 'timing.log'}'"
 
 
 class TestKindsOfNodes:
     def test_every_group_is_planned_once_for_each_kind(self, tmp_path):
-        works = plan(node_kinds=KINDS).works(tmp_path)
-        assert [(work.variant.group, work.variant.setting) for work in works] == [
+        planned = plan(node_kinds=KINDS).planned(tmp_path)
+        assert [(one.variant.group, one.variant.setting) for one in planned] == [
             (f"lstm-L1-U3-T4-B8-on-{kind}", setting) for kind in KINDS for setting in ("loop", "full")
         ]
-        assert len({str(work.variant.question("timing")) for work in works}) == 2
-        assert planned_training_steps(plan(node_kinds=KINDS)).keys() == {work.variant.group for work in works}
+        assert len({str(one.variant.question("timing")) for one in planned}) == 2
+        assert planned_training_steps(plan(node_kinds=KINDS)).keys() == {one.variant.group for one in planned}
 
     def test_without_kinds_the_question_is_the_one_it_always_was(self, tmp_path):
-        (first, _) = plan().works(tmp_path)
+        (first, _) = plan().planned(tmp_path)
         assert "node_kind" not in first.variant.question("timing")
 
     def test_a_curve_over_t_has_points_of_one_kind_only(self, tmp_path):
         measured = []
-        for work in plan(timesteps=(4, 8, 16), node_kinds=KINDS).works(tmp_path):
-            figures = {"step_seconds": 0.01 * work.variant.config.timesteps}
-            record = _record(work.variant, figures=figures)
-            measured.append(Findings([record]).measured(work.variant))
+        for one in plan(timesteps=(4, 8, 16), node_kinds=KINDS).planned(tmp_path):
+            figures = {"step_seconds": 0.01 * one.variant.config.timesteps}
+            record = _record(one.variant, figures=figures)
+            measured.append(Findings([record]).measured(one.variant))
         assert [sweep.name for sweep in find_sweeps(comparison_rows(measured))] == [
             f"lstm-L1-U3-B8-on-{kind}" for kind in KINDS
         ]
 
     def test_this_machine_does_not_pass_for_another_kind(self, tmp_path):
-        works = [PlannedVariant(work.variant, Estimate(1, 1, 1, 1)) for work in plan(node_kinds=KINDS).works(tmp_path)]
+        planned = [
+            PlannedVariant(one.variant, Estimate(1, 1, 1, 1)) for one in plan(node_kinds=KINDS).planned(tmp_path)
+        ]
         findings = Findings()
         schedule = Schedule(
-            outstanding(works, "memory", findings), "memory", Rules(), findings, findings.add, lambda _: None
+            outstanding(planned, "memory", findings), "memory", Rules(), findings, findings.add, lambda _: None
         )
         with pytest.raises(InputError, match="on a node of the kind Zuse-Z3, this machine is of the kind"):
             LocalExecutor().run(schedule)
@@ -195,7 +197,7 @@ class TestKindsOfNodes:
 
 class TestNodesInRecords:
     def test_a_record_tells_where_and_when(self, tmp_path):
-        variant = plan().works(tmp_path)[0].variant
+        variant = plan().planned(tmp_path)[0].variant
         record = _record(variant, started=datetime(2026, 1, 2, tzinfo=UTC))
         assert record.node == this_node()
         row = to_dataframe([record]).iloc[0]

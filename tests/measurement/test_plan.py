@@ -27,16 +27,16 @@ def plan(timesteps=(4, 6), settings=("loop", "full"), follow_up="memory", **opti
     return Plan.of_grid(grid, OPTIONS | options, follow_up)
 
 
-def works(tmp_path, seconds=(10.0, 4.0, 8.0), **options):
+def planned(tmp_path, seconds=(10.0, 4.0, 8.0), **options):
     """Every variant: 10 s to time, 4 s to count, 8 s to train."""
     fixed = Estimate(*seconds, rounds=0.5)
-    return [replace(work, estimate=fixed) for work in plan(**options).works(tmp_path)]
+    return [replace(one, estimate=fixed) for one in plan(**options).planned(tmp_path)]
 
 
-def record(work, measurement="timing", outcome=Outcome.DONE, session="one", environment=ENVIRONMENT, **more) -> Record:
+def record(one, measurement="timing", outcome=Outcome.DONE, session="one", environment=ENVIRONMENT, **more) -> Record:
     return Record(
-        configuration=work.variant.question(measurement),
-        variant=work.variant.setting,
+        configuration=one.variant.question(measurement),
+        variant=one.variant.setting,
         outcome=outcome,
         cause=None if outcome is Outcome.DONE else "it was so",
         session=session,
@@ -49,7 +49,7 @@ def test_a_plan_comes_back_from_its_folder(tmp_path):
     made = plan(settings=("loop", "full"), follow_up="training")
     made.save(tmp_path)
     assert Plan.load(tmp_path) == made
-    assert [work.variant.folder.relative_to(tmp_path).parts for work in made.works(tmp_path)] == [
+    assert [one.variant.folder.relative_to(tmp_path).parts for one in made.planned(tmp_path)] == [
         ("lstm-L1-U3-T4-B8", "loop"),
         ("lstm-L1-U3-T4-B8", "full"),
         ("lstm-L1-U3-T6-B8", "loop"),
@@ -96,7 +96,7 @@ def test_data_that_have_changed_are_noticed(tmp_path):
 
 
 def test_what_is_finished_is_not_done_again(tmp_path):
-    every = works(tmp_path)
+    every = planned(tmp_path)
     known = Findings([record(every[0]), record(every[1], outcome=Outcome.TIMEOUT), record(every[1], "memory")])
     first, second = outstanding(every, "memory", known)
     assert first.timing_seconds == 0
@@ -114,40 +114,40 @@ def test_what_is_finished_is_not_done_again(tmp_path):
     ],
 )
 def test_a_group_is_timed_together_or_again(tmp_path, known):
-    every = works(tmp_path, timesteps=(4,))
+    every = planned(tmp_path, timesteps=(4,))
     records = [record(every[0])] + ([] if known is None else [record(every[1], **known)])
     (group_job,) = outstanding(every, "memory", Findings(records))
     assert group_job.timing_seconds == 20
 
 
 def test_a_finished_record_counts_more_than_a_later_interrupted_one(tmp_path):
-    work, *_ = works(tmp_path)
-    done = record(work, figures={"step_seconds": 0.01})
-    interrupted = record(work, outcome=Outcome.INTERRUPTED)
+    one, *_ = planned(tmp_path)
+    done = record(one, figures={"step_seconds": 0.01})
+    interrupted = record(one, outcome=Outcome.INTERRUPTED)
     assert interrupted.created > done.created
     for known in ([done, interrupted], [interrupted, done]):
-        assert Findings(known).measured(work.variant).timing == done
+        assert Findings(known).measured(one.variant).timing == done
 
 
 @pytest.mark.parametrize(
     ("seconds", "groups"), [(1, 1), (45, 1), (20 + 8 / AT_ONCE, 1), (40 + 16 / AT_ONCE, 2), (1e9, 3)]
 )
 def test_a_budget_takes_the_first_groups_that_fit(tmp_path, seconds, groups):
-    group_jobs = outstanding(works(tmp_path, timesteps=(4, 6, 8)), "memory", Findings())
+    group_jobs = outstanding(planned(tmp_path, timesteps=(4, 6, 8)), "memory", Findings())
     if seconds == 45:
         seconds = 40 + 16 / AT_ONCE - 0.1
     assert affordable(group_jobs, seconds) == group_jobs[:groups]
 
 
 def test_what_is_done_already_costs_nothing_of_a_budget(tmp_path):
-    every = works(tmp_path, timesteps=(4, 6, 8))
-    known = Findings([record(work, kind) for work in every[:2] for kind in ("timing", "memory")])
+    every = planned(tmp_path, timesteps=(4, 6, 8))
+    known = Findings([record(one, kind) for one in every[:2] for kind in ("timing", "memory")])
     assert len(affordable(outstanding(every, "memory", known), 25)) == 2
 
 
 def test_records_of_another_environment_are_refused_with_what_differs(tmp_path):
     other = ENVIRONMENT.model_copy(update={"cpu": "Zuse Z3"})
-    store.save(record(works(tmp_path)[0], environment=other), tmp_path / RECORDS)
+    store.save(record(planned(tmp_path)[0], environment=other), tmp_path / RECORDS)
     with pytest.raises(InputError, match="cpu: Zuse Z3 against"):
         earlier_records(tmp_path)
     assert len(earlier_records(tmp_path, mix_environments=True).records) == 1

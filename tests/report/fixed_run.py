@@ -37,12 +37,12 @@ def write_run(
     plan = Plan(configs=configs, follow_up=follow_up, sources=sources)
     folder.mkdir(parents=True, exist_ok=True)
     plan.save(folder)
-    for work in plan.works(folder):
-        of = (work.variant.config.timesteps, work.variant.setting)
+    for one in plan.planned(folder):
+        of = (one.variant.config.timesteps, one.variant.setting)
         if of in failed:
-            save(work, folder, "timing", outcome=Outcome.TIMEOUT, cause="more than <600> s", phase="compile")
+            save(one, folder, "timing", outcome=Outcome.TIMEOUT, cause="more than <600> s", phase="compile")
         elif of not in missing:
-            write_variant(work, folder, *of, follow_up if trained else None)
+            write_variant(one, folder, *of, follow_up if trained else None)
     return folder
 
 
@@ -53,7 +53,7 @@ def config(setting: str, timesteps: int) -> TrainingConfig:
     return TrainingConfig(stack=stack, timesteps=timesteps)
 
 
-def write_variant(work: PlannedVariant, folder: Path, timesteps: int, setting: str, follow_up: str | None) -> None:
+def write_variant(one: PlannedVariant, folder: Path, timesteps: int, setting: str, follow_up: str | None) -> None:
     unrolled = {"loop": 0, "k8": 8, "full": timesteps}[setting]
     step = STEP[setting] * timesteps
     once = {
@@ -64,7 +64,7 @@ def write_variant(work: PlannedVariant, folder: Path, timesteps: int, setting: s
         "process_peak_bytes": 760_000_000 + 1_500_000 * unrolled,
     }
     save(
-        work,
+        one,
         folder,
         "timing",
         figures={
@@ -82,8 +82,8 @@ def write_variant(work: PlannedVariant, folder: Path, timesteps: int, setting: s
         return
     tensors = 60_000 * timesteps * (3 if unrolled else 2)
     figures = {"tensor_peak_bytes": tensors + 900_000, "tensor_added_bytes": tensors}
-    save(work, folder, follow_up, figures=figures | ({"final_loss": 0.5} if follow_up == "training" else {}))
-    place = work.variant.folder
+    save(one, folder, follow_up, figures=figures | ({"final_loss": 0.5} if follow_up == "training" else {}))
+    place = one.variant.folder
     place.mkdir(parents=True, exist_ok=True)
     outputs = np.full((4, 10), 0.5, "float32") + (3e-7 if unrolled else 0)
     np.savez(place / "outputs.npz", before=outputs, after=outputs)
@@ -96,7 +96,7 @@ def write_variant(work: PlannedVariant, folder: Path, timesteps: int, setting: s
         save_histories(flow, place)
 
 
-def save(work: PlannedVariant, folder: Path, measurement: str, **fields) -> None:
+def save(one: PlannedVariant, folder: Path, measurement: str, **fields) -> None:
     fields = {"outcome": Outcome.DONE, "environment": ENVIRONMENT} | fields
-    question = work.variant.question(measurement)
-    store.save(Record(configuration=question, variant=work.variant.setting, **fields), folder / RECORDS)
+    question = one.variant.question(measurement)
+    store.save(Record(configuration=question, variant=one.variant.setting, **fields), folder / RECORDS)

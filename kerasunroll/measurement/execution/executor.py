@@ -46,7 +46,7 @@ class Schedule:
 
     def report_timed(self, group_job: GroupJob) -> None:
         """Say that a group has been timed."""
-        self.on_timed([self.findings.measured(work.variant) for work in group_job.works])
+        self.on_timed([self.findings.measured(one.variant) for one in group_job.planned])
 
 
 class Executor(Protocol):

@@ -49,9 +49,9 @@ class LocalExecutor:
         # The largest first: the small ones fill the time of the cores beside them.
         missing = sorted(
             chain(*(group_job.follow_up for group_job in schedule.group_jobs)),
-            key=lambda work: -work.seconds(schedule.follow_up),
+            key=lambda one: -one.seconds(schedule.follow_up),
         )
-        variants = [work.variant for work in missing]
+        variants = [one.variant for one in missing]
         part = counter.part(schedule.follow_up, follow_up_seconds, len(missing))
         if schedule.follow_up == "memory":
             count_variants(variants, schedule.rules, part, at_once=self.at_once, keep=schedule.keep)
@@ -63,7 +63,7 @@ class LocalExecutor:
 
 def _refuse_other_nodes(schedule: Schedule) -> None:
     for group_job in schedule.group_jobs:
-        first = group_job.works[0].variant
+        first = group_job.planned[0].variant
         if first.node_kind not in (None, first.node.kind):
             raise InputError(
                 f"'{first.group}' is to be measured on a node of the kind {first.node_kind}, this machine is of the "
@@ -75,13 +75,13 @@ def _time(schedule: Schedule, counter: ProgressCounter) -> None:
     rng = random.Random(schedule.seed)  # noqa: S311 - the order of turns
     follow_up_seconds = sum(group_job.follow_up_seconds for group_job in schedule.group_jobs)
     for number, group_job in enumerate(schedule.group_jobs):
-        name, seconds = group_job.works[0].variant.group, group_job.timing_seconds
+        name, seconds = group_job.planned[0].variant.group, group_job.timing_seconds
         if seconds:
             later = sum(each.timing_seconds for each in schedule.group_jobs[number + 1 :]) + follow_up_seconds
             time_group(
-                [work.variant for work in group_job.works],
+                [one.variant for one in group_job.planned],
                 _reserving(schedule.rules, own=seconds, later=later),
-                counter.part(name, seconds, pieces(len(group_job.works), schedule.rules)),
+                counter.part(name, seconds, pieces(len(group_job.planned), schedule.rules)),
                 rng,
                 keep=schedule.keep,
             )

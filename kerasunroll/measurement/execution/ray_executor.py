@@ -125,15 +125,15 @@ class _Task:
     told: bool = False
 
     @property
-    def works(self) -> list[PlannedVariant]:
-        return self.group_job.works
+    def planned(self) -> list[PlannedVariant]:
+        return self.group_job.planned
 
     @property
     def group(self) -> str:
-        return self.works[0].variant.group
+        return self.planned[0].variant.group
 
     def fits(self, pool: Pool) -> bool:
-        return self.works[0].variant.node_kind in (None, pool.kind)
+        return self.planned[0].variant.node_kind in (None, pool.kind)
 
 
 class _Run:
@@ -201,11 +201,11 @@ class _Run:
         return next((task for task in self._waiting if task.fits(pool)), None)
 
     def _submit(self, task: _Task, pool: Pool) -> None:
-        schedule, works = self._schedule, tuple(task.works)
-        measured = [schedule.findings.measured(work.variant) for work in works]
+        schedule, planned = self._schedule, tuple(task.planned)
+        measured = [schedule.findings.measured(one.variant) for one in planned]
         job = RemoteJob(
             number=task.number,
-            works=works,
+            planned=planned,
             follow_up=schedule.follow_up,
             timed=schedule.timed,
             known=tuple(record.model_dump_json() for each in measured for record in each.records),
@@ -214,7 +214,7 @@ class _Run:
             seed=schedule.seed + task.number,
             at_once=pool.cpus_per_place,
         )
-        names = dict.fromkeys(name for work in works for name in named_files(work.variant.config))
+        names = dict.fromkeys(name for one in planned for name in named_files(one.variant.config))
         files = [self._shipped(name) for name in names]
         function = self._function.options(max_retries=0, name=task.group, **pool.claim(avoid=task.avoid))
         reference = function.remote(self._executor.measure, job, tuple(task.failed), self._mailbox.actor, *files)
@@ -248,7 +248,7 @@ class _Run:
                     self._schedule.report_timed(task.group_job)
                 task.told = True
             case Result(variant=number, record=text, files=files):
-                put_down(files, task.works[number].variant.folder)
+                put_down(files, task.planned[number].variant.folder)
                 self._schedule.keep(Record.model_validate_json(text))
 
     def _conclude(self, reference: Any) -> None:
@@ -296,13 +296,13 @@ class _Run:
     def _give_up(self, task: _Task, pool: Pool) -> None:
         cause = f"it was begun {len(task.failed)} times, each time in vain: {'; '.join(task.failed)}"
         node = Node(name="none", kind=pool.kind, earlier=tuple(task.failed))
-        for work in task.works:
+        for one in task.planned:
             for measurement in (["timing"] if self._schedule.timed else []) + [self._schedule.follow_up]:
-                if not is_finished(self._schedule.findings.of(work.variant, measurement)):
+                if not is_finished(self._schedule.findings.of(one.variant, measurement)):
                     self._schedule.keep(
                         Record(
-                            configuration=work.variant.question(measurement),
-                            variant=work.variant.setting,
+                            configuration=one.variant.question(measurement),
+                            variant=one.variant.setting,
                             outcome=Outcome.CRASHED,
                             cause=cause,
                             environment=pool.environment,

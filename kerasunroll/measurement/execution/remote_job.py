@@ -32,7 +32,7 @@ class RemoteJob:
 
     Args:
         number: Integer. Which one.
-        works: Tuple of `PlannedVariant`: the variants of one group.
+        planned: Tuple of `PlannedVariant`: the variants of one group.
         follow_up: What follows the timing.
         timed: Boolean. Whether they are to be timed at all.
         known: Tuple of strings: the records that there are of them, as JSON.
@@ -43,7 +43,7 @@ class RemoteJob:
     """
 
     number: int
-    works: tuple[PlannedVariant, ...]
+    planned: tuple[PlannedVariant, ...]
     follow_up: FollowUp
     timed: bool
     known: tuple[str, ...]
@@ -69,14 +69,14 @@ def measure_remote_job(job: RemoteJob, files: list[ShippedFile], node: Node, sen
     known = [Record.model_validate_json(text) for text in job.known]
     findings = Findings(record for record in known if not differences(record.environment, here))
     with tempfile.TemporaryDirectory(prefix="kerasunroll-") as scratch:
-        works = _moved_in(job, files, node, Path(scratch))
+        planned = _moved_in(job, files, node, Path(scratch))
         LocalExecutor(at_once=job.at_once).run(
             Schedule(
-                outstanding(works, job.follow_up, findings, timed=job.timed),
+                outstanding(planned, job.follow_up, findings, timed=job.timed),
                 follow_up=job.follow_up,
                 rules=replace(job.rules, deadline=time.monotonic() + max(0.0, job.until - time.time())),
                 findings=findings,
-                keep=_Keeper(job, works, findings, send),
+                keep=_Keeper(job, planned, findings, send),
                 on_progress=_Teller(job.number, send),
                 on_timed=lambda _: send(Timed(job.number)),
                 timed=job.timed,
@@ -90,23 +90,23 @@ def _moved_in(job: RemoteJob, files: list[ShippedFile], node: Node, scratch: Pat
     places = {file.name: file.unpack(scratch / "files") for file in files}
     return [
         replace(
-            work,
+            one,
             variant=replace(
-                work.variant,
-                folder=scratch / work.variant.setting,
-                placement=Placement(node, with_files(work.variant.config, places)),
+                one.variant,
+                folder=scratch / one.variant.setting,
+                placement=Placement(node, with_files(one.variant.config, places)),
             ),
         )
-        for work in job.works
+        for one in job.planned
     ]
 
 
 class _Keeper:
     """Sends each record, in any thread, behind the files that belong to it."""
 
-    def __init__(self, job: RemoteJob, works: list[PlannedVariant], findings: Findings, send: Send) -> None:
+    def __init__(self, job: RemoteJob, planned: list[PlannedVariant], findings: Findings, send: Send) -> None:
         self._job = job
-        self._folders = {work.variant.setting: work.variant.folder for work in works}
+        self._folders = {one.variant.setting: one.variant.folder for one in planned}
         self._new_files = {setting: NewFiles(folder) for setting, folder in self._folders.items()}
         self._findings = findings
         self._send = send
@@ -117,7 +117,7 @@ class _Keeper:
             self._findings.add(record)
             number = list(self._folders).index(record.variant)
             if record.cause:  # it may name the log, which will lie with the run
-                there = str(self._job.works[number].variant.folder)
+                there = str(self._job.planned[number].variant.folder)
                 cause = record.cause.replace(str(self._folders[record.variant]), there)
                 record = record.model_copy(update={"cause": cause})
             files = self._new_files[record.variant].take()

@@ -40,14 +40,14 @@ class GroupJob:
     """What is to be done for one group.
 
     Args:
-        works: The variants of the group.
+        planned: The variants of the group.
         timing_seconds: Float. How long it will take to time them in the fewest rounds, 0 if that has been done.
         round_seconds: Float. How long each further round takes.
         follow_up: Those of them that are still to be trained, or to have their memory counted.
         follow_up_seconds: Float. How long that will take, several at once.
     """
 
-    works: list[PlannedVariant]
+    planned: list[PlannedVariant]
     timing_seconds: float
     round_seconds: float
     follow_up: list[PlannedVariant]
@@ -60,28 +60,28 @@ class GroupJob:
 
 
 def outstanding(
-    works: Iterable[PlannedVariant], follow_up: FollowUp, findings: Findings, *, timed: bool = True
+    planned: Iterable[PlannedVariant], follow_up: FollowUp, findings: Findings, *, timed: bool = True
 ) -> list[GroupJob]:
     """Return what is still to be done for each group, those included for which nothing is.
 
     Args:
-        works: The variants, those of one group in a row.
+        planned: The variants, those of one group in a row.
         follow_up: What follows the timing.
         findings: What is known already.
         timed: Boolean. Whether the variants are to be timed at all. Defaults to `True`.
     """
     group_jobs = []
-    for _, group in groupby(works, key=lambda work: work.variant.group):
+    for _, group in groupby(planned, key=lambda one: one.variant.group):
         members = list(group)
-        done = not timed or timed_together([findings.of(work.variant, "timing") for work in members])
-        missing = [work for work in members if not is_finished(findings.of(work.variant, follow_up))]
+        done = not timed or timed_together([findings.of(one.variant, "timing") for one in members])
+        missing = [one for one in members if not is_finished(findings.of(one.variant, follow_up))]
         group_jobs.append(
             GroupJob(
-                works=members,
-                timing_seconds=0.0 if done else sum(work.estimate.timing for work in members),
-                round_seconds=0.0 if done else sum(work.estimate.rounds for work in members),
+                planned=members,
+                timing_seconds=0.0 if done else sum(one.estimate.timing for one in members),
+                round_seconds=0.0 if done else sum(one.estimate.rounds for one in members),
                 follow_up=missing,
-                follow_up_seconds=sum(work.seconds(follow_up) for work in missing) / AT_ONCE,
+                follow_up_seconds=sum(one.seconds(follow_up) for one in missing) / AT_ONCE,
             )
         )
     return group_jobs

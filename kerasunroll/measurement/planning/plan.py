@@ -114,7 +114,7 @@ class Plan(BaseModel):
         stack = self.configs[0].stack if self.configs else None
         return stack if isinstance(stack, SavedModel) else None
 
-    def works(self, folder: Path, processes: int = PROCESSES) -> list[PlannedVariant]:
+    def planned(self, folder: Path, processes: int = PROCESSES) -> list[PlannedVariant]:
         """Return the variants with their estimates; results go to `<folder>/<group>/<setting>`.
 
         Args:

@@ -144,7 +144,7 @@ class Preloaded:
                 "module": module,
                 "variables": dict(variables),
                 "channel_variable": CHANNEL_VARIABLE,
-                "directory": str(Path.cwd()),
+                "directory": _working_directory(),
             }
             try:
                 socket.send_fds(self._socket, [json.dumps(request).encode() + b"\n"], [*worker_fds, log, theirs])
@@ -215,6 +215,13 @@ def end_preloaded() -> None:
             process = _processes.pop((pid, variables))
             if pid == os.getpid():
                 process.close()
+
+
+def _working_directory() -> str | None:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it has been removed: the worker stays where the preloaded process is
+        return None
 
 
 def _has_pidfd() -> bool:

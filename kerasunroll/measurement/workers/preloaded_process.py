@@ -131,7 +131,8 @@ def _become(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["variables"])
     os.environ[request["channel_variable"]] = f"{request['commands']},{request['messages']}"
-    os.chdir(request["directory"])
+    if request["directory"] is not None:
+        os.chdir(request["directory"])
 
 
 if __name__ == "__main__":

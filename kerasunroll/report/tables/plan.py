@@ -24,7 +24,7 @@ def plan_line(group_jobs: Sequence[GroupJob], rules: Rules, places: int = 1) -> 
         A string such as `"6 variants in 3 groups, about 2 min 10 s to 2 min 50 s."`.
     """
     fitting = affordable(group_jobs, rules.seconds_left * places)
-    variants = sum(len(group_job.works) for group_job in group_jobs)
+    variants = sum(len(group_job.planned) for group_job in group_jobs)
     line = f"{_count(variants, 'variant')} in {_count(len(group_jobs), 'group')}"
     if not any(group_job.seconds for group_job in group_jobs):
         return f"{line}: all of it has been measured."
@@ -52,8 +52,8 @@ def plan_table(group_jobs: Sequence[GroupJob], rules: Rules, follow_up: FollowUp
         table.add_column(heading, justify="right")
     for group_job in group_jobs:
         table.add_row(
-            Text(group_job.works[0].variant.group),
-            Text(" ".join(work.variant.setting for work in group_job.works)),
+            Text(group_job.planned[0].variant.group),
+            Text(" ".join(one.variant.setting for one in group_job.planned)),
             format_seconds(group_job.timing_seconds) if group_job.timing_seconds else "done",
             format_seconds(group_job.follow_up_seconds) if group_job.follow_up_seconds else "done",
             *(["yes" if group_job in fitting else "no"] if limited else []),
