@@ -1,8 +1,6 @@
 """What all tests share."""
 
-import gc
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,16 +51,6 @@ class Events:
 
     def graph(self):
         return self._events.Graph()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _forget_models() -> Iterator[None]:
-    """Let go of a module's models and graphs: else they fill gigabytes, and the garbage collector searches them all."""
-    yield
-    if "keras" in sys.modules:
-        sys.modules["keras"].backend.clear_session()
-        gc.collect()
-        gc.freeze()
 
 
 @pytest.fixture
