@@ -20,19 +20,10 @@ from kerasunroll.measurement.records.store import RECORDS
 
 pytestmark = pytest.mark.cluster
 
+QUICK = ["--processes", "1"]
 TINY = [
-    "--source",
-    "adding",
-    "--examples",
-    "40",
-    "--units",
-    "2",
-    "--batch-size",
-    "8",
-    "--max-rounds",
-    "10",
-    "--processes",
-    "1",
+    *("--source", "adding", "--examples", "40", "--units", "2", "--batch-size", "8"),
+    *("--max-rounds", "10", *QUICK),
 ]
 LENGTHS = (3, 4, 5, 6)
 SECONDS = 150
@@ -73,7 +64,7 @@ def sweep(cluster, tmp_path_factory):
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     kept = {path.name: path.read_bytes() for path in (folder / "logs" / "measure" / RECORDS).glob("*.json")}
-    driver = command("measure", "--resume", "logs/measure", *on_ray, folder=folder)
+    driver = command("measure", "--resume", "logs/measure", *QUICK, *on_ray, folder=folder)
     before = {record.key for record in records(folder)}
     # Of a unit that has been timed just now: its memory is yet to be counted.
     timed = wait_for(lambda: [of for of in records(folder) if is_timing(of) and of.key not in before], "a further unit")
