@@ -129,7 +129,8 @@ def form(folder, found):
             "figures": sorted(data["figures"]),
             "samples": sorted(data["samples"]),
             "node": sorted(data["node"]),
-            "environment": data["environment"],
+            "environment": data["environment"]
+            | {"import_seconds": type(data["environment"]["import_seconds"]).__name__},
         }
     files = {re.sub(r"\d{9,}", "<when>", path.name) for path in (folder / "logs" / "measure").glob("*-T3-*/loop/*")}
     return shape, files
