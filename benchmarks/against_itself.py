@@ -25,10 +25,9 @@ from kerasunroll.measurement.records.record import Record
 from kerasunroll.measurement.stages.timing import pieces, time_group
 from kerasunroll.measurement.statistics.intervals import Interval, difference_interval
 from kerasunroll.measurement.statistics.rounds import Comparison, compare_rounds
+from kerasunroll.report.rows import READY_PARTS
 from kerasunroll.settings import parse_settings
 from kerasunroll.training.config import TrainingConfig
-
-ONCE = ("build_seconds", "trace_seconds", "compile_seconds")
 
 
 def main() -> None:
@@ -73,7 +72,7 @@ def against_itself(config: TrainingConfig, folder: Path, seed: int) -> tuple[Com
 
 
 def _ready(record: Record) -> list[float]:
-    each = zip(*(record.samples[part] for part in ONCE), strict=True)
+    each = zip(*(record.samples[part] for part in READY_PARTS), strict=True)
     return [sum(rounds[0][0] for rounds in parts) for parts in each]
 
 

@@ -6,11 +6,10 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
-import psutil
 import pytest
+from alive import remaining, runs
 
 from kerasunroll.measurement.records.record import Outcome
 from kerasunroll.measurement.workers import preloaded
@@ -64,20 +63,6 @@ def start(modules, tmp_path):
 def ask(worker: Worker, **command):
     worker.send(command)
     return worker.receive()
-
-
-def remaining(pids, seconds: float = 5.0) -> list[int]:
-    end = time.monotonic() + seconds
-    while (alive := [pid for pid in pids if runs(pid)]) and time.monotonic() < end:
-        time.sleep(0.02)
-    return alive
-
-
-def runs(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_a_worker_finds_tensorflow_imported_and_computes(start, tmp_path):
@@ -143,6 +128,29 @@ def test_where_forking_is_not_safe_it_starts_as_any_program(start, monkeypatch):
     with start() as worker:
         told = ask(worker, do="tell")
         assert (told["tensorflow"], told["parent"], worker.imported) == (False, os.getpid(), None)
+
+
+REFUSAL = """
+import json, pathlib, socket, sys
+with (pathlib.Path(__file__).parent / "refusals").open("a") as file:
+    file.write("no\\n")
+answer = {"import_seconds": 1.0, "resident_bytes": 1, "may_fork": False}
+coordinator = socket.socket(fileno=int(sys.argv[1]))
+coordinator.sendall(json.dumps(answer).encode() + b"\\n")
+coordinator.recv(1)
+"""
+
+
+def test_a_process_that_refuses_is_ended_and_asked_only_once(start, modules, monkeypatch):
+    """As one that has found a GPU's driver in use: no worker may wait for it, nor begin another."""
+    (modules / "the_refusal.py").write_text(REFUSAL)
+    monkeypatch.setattr(preloaded, "MODULE", "the_refusal")
+    for _ in range(2):
+        with start(KERAS_REFUSED="yes") as worker:
+            assert (ask(worker, do="tell")["parent"], worker.imported) == (os.getpid(), None)
+    assert (modules / "refusals").read_text() == "no\n"
+    (refusing,) = [each for each in preloaded._processes.values() if each.refuses]
+    assert not refusing.runs
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from alive import remaining
 
 from kerasunroll.errors import RunError
 from kerasunroll.measurement.records.record import Outcome
@@ -28,21 +29,6 @@ def start(tmp_path):
         return Worker(job or {}, module="the_worker", log_path=tmp_path / "logs" / "worker.log", env=env, **options)
 
     return start
-
-
-def remaining(pids, seconds: float = 2.0) -> list[int]:
-    """Return those of the processes that still run after `seconds`. A zombie is dead, whoever may reap it."""
-    end = time.monotonic() + seconds
-    while (alive := [pid for pid in pids if runs(pid)]) and time.monotonic() < end:
-        time.sleep(0.02)
-    return alive
-
-
-def runs(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 ECHO = """

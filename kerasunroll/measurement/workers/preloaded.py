@@ -101,13 +101,16 @@ class Preloaded:
         variables: Mapping of environment variables, all that it has.
 
     Attributes:
-        imported: `Imported`, or `None` if workers cannot be forked from it.
+        refuses: Boolean. Whether it has said that no worker can be forked from it, or nothing at all. It has been ended
+            then, and to begin another one would be no use.
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
-        self.imported: Imported | None = None
+        self.refuses = False
+        self._imported: Imported | None = None
         self._asking = threading.Lock()
         self._socket, theirs = socket.socketpair()
+        self._lifeline: int | None
         lifeline, self._lifeline = os.pipe()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and a module of ours
@@ -163,18 +166,24 @@ class Preloaded:
         with contextlib.suppress(OSError):
             self._answers.close()
             self._socket.close()
-        with contextlib.suppress(OSError):
+        if self._lifeline is not None:
             os.close(self._lifeline)
+            self._lifeline = None
         self._process.kill()
         self._process.wait()
 
     def _wait_for_import(self) -> Imported | None:
-        if self.imported is None and self.runs and select.select([self._socket], [], [], IMPORT_LIMIT_SECONDS)[0]:
-            with contextlib.suppress(OSError, ValueError):
-                told = json.loads(self._answers.readline())
-                if told["may_fork"]:
-                    self.imported = Imported(told["import_seconds"], told["resident_bytes"])
-        return self.imported
+        if self._imported is None and not self.refuses:
+            told = {"may_fork": False}
+            if select.select([self._socket], [], [], IMPORT_LIMIT_SECONDS)[0]:
+                with contextlib.suppress(OSError, ValueError):
+                    told = json.loads(self._answers.readline())
+            if told["may_fork"]:
+                self._imported = Imported(told["import_seconds"], told["resident_bytes"])
+            else:
+                self.refuses = True
+                self.close()
+        return self._imported
 
 
 _processes: dict[tuple[int, tuple[tuple[str, str], ...]], Preloaded] = {}
@@ -198,7 +207,7 @@ def preload(variables: Mapping[str, str]) -> Preloaded | None:
     key = (os.getpid(), tuple(sorted(at_import)))
     with _guard:
         process = _processes.get(key)
-        if process is None or not process.runs:
+        if process is None or not (process.runs or process.refuses):
             if process is not None:
                 process.close()
             try:

@@ -34,8 +34,6 @@ FIGURES: Final[Mapping[str, str]] = {
 _EXACT: Final = frozenset({"tensor_memory", "graph_nodes"})
 """Counted, not measured: a difference is one."""
 
-_UNKNOWN: Final = Interval(math.nan, 0.0, math.inf)
-
 Direction = Literal["more", "less", "no difference"]
 
 
@@ -129,11 +127,7 @@ def _names(variants: _Variants) -> str:
     return ", ".join(" ".join(key) for key in variants) or "none"
 
 
-def _configurations(
-    before: Mapping[tuple[str, str], _Variant],
-    after: Mapping[tuple[str, str], _Variant],
-    common: Sequence[tuple[str, str]],
-) -> list[str]:
+def _configurations(before: _Variants, after: _Variants, common: Sequence[tuple[str, str]]) -> list[str]:
     """Return in words what differs in the configurations of variants of the same name, such as the number of epochs."""
     facts: dict[str, None] = {}
     for key in common:
@@ -141,7 +135,7 @@ def _configurations(
         facts |= dict.fromkeys(
             f"{name}: {old.get(name)} against {new.get(name)}"
             for name in old | new
-            if old.get(name) != new.get(name) and not name.endswith("path")
+            if old.get(name) != new.get(name) and name != "stack.path"  # its checksum says whether it is another model
         )
     return list(facts)
 
@@ -190,6 +184,6 @@ def _ratio(old: Sequence[float], new: Sequence[float], *, exact: bool) -> Interv
     before, after = np.log(old).tolist(), np.log(new).tolist()
     value = fmean(after) - fmean(before)
     if not exact and min(len(old), len(new)) < 2:
-        return Interval(math.exp(value), _UNKNOWN.low, _UNKNOWN.high)
+        return Interval(math.exp(value), 0.0, math.inf)
     margin = half_width(before, after)
     return Interval(math.exp(value), math.exp(value - margin), math.exp(value + margin))
