@@ -10,16 +10,16 @@ from typing import Annotated, Final
 import typer
 
 from kerasunroll import __version__
-from kerasunroll.cli.advise import AdviseOptions, advise
-from kerasunroll.cli.check import CheckOptions, check
-from kerasunroll.cli.compare import CompareOptions, MeasureOptions, compare, measure
+from kerasunroll.cli.commands.advise import AdviseOptions, advise
+from kerasunroll.cli.commands.check import CheckOptions, check
+from kerasunroll.cli.commands.compare import CompareOptions, MeasureOptions, compare, measure
+from kerasunroll.cli.commands.convert import ConvertOptions, convert
+from kerasunroll.cli.commands.diff import DiffOptions, diff
+from kerasunroll.cli.commands.draw import DrawOptions, draw
+from kerasunroll.cli.commands.report import ReportOptions, report
+from kerasunroll.cli.commands.train import TrainOptions, train
 from kerasunroll.cli.console import InterruptedRunError
-from kerasunroll.cli.convert import ConvertOptions, convert
-from kerasunroll.cli.diff import DiffOptions, diff
-from kerasunroll.cli.draw import DrawOptions, draw
 from kerasunroll.cli.options import add_command
-from kerasunroll.cli.report import ReportOptions, report
-from kerasunroll.cli.train import TrainOptions, train
 from kerasunroll.errors import InputError, KerasunrollError
 
 INTERRUPTED: Final = 130

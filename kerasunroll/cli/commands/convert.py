@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from kerasunroll.cli.check import prove, show_proof, working
+from kerasunroll.cli.commands.check import prove, show_proof, working
 from kerasunroll.cli.console import make_console
 from kerasunroll.cli.loaded_model import load
 from kerasunroll.cli.model_options import ModelOptions
