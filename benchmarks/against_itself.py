@@ -24,7 +24,7 @@ from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.record import Record
 from kerasunroll.measurement.stages.timing import pieces, time_group
 from kerasunroll.measurement.statistics.intervals import Interval, difference_interval
-from kerasunroll.measurement.statistics.rounds import Comparison, compare_rounds
+from kerasunroll.measurement.statistics.rounds import TimeRatio, compare_rounds
 from kerasunroll.report.rows import READY_PARTS
 from kerasunroll.settings import parse_settings
 from kerasunroll.training.config import TrainingConfig
@@ -61,7 +61,7 @@ def main() -> None:
     console.print(f"median half-widths: {step_width:.1%} of the training step, {ready_width:.2f} s until the first one")
 
 
-def against_itself(config: TrainingConfig, folder: Path, seed: int) -> tuple[Comparison, Interval]:
+def against_itself(config: TrainingConfig, folder: Path, seed: int) -> tuple[TimeRatio, Interval]:
     """Time a network as two variants; return the ratio of their training steps, and how much longer one compiles."""
     rules = Rules(inference=False)
     counter = ProgressCounter(pieces(2, rules), lambda _: None)

@@ -24,6 +24,9 @@ _HOMES = {
     "open_source": "kerasunroll.data",
     "comparison_callbacks": "kerasunroll.callbacks",
     "advise": "kerasunroll.advice",
+    "compare": "kerasunroll.api",
+    "measure": "kerasunroll.api",
+    "Comparison": "kerasunroll.api",
 }
 
 __all__ = ["__version__", *_HOMES]

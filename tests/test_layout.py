@@ -9,7 +9,7 @@ import kerasunroll
 
 ORDER = [
     *("errors", "lazy", "units", "files", "cache", "settings", "tasks", "data", "layers", "models", "inspection"),
-    *("figures", "callbacks", "training", "measurement", "advice", "report", "cli"),
+    *("figures", "callbacks", "training", "measurement", "advice", "report", "api", "cli"),
 ]
 LONG = 300
 PACKAGE = Path(kerasunroll.__file__).parent

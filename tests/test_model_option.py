@@ -245,4 +245,4 @@ def test_a_plan_with_a_model_comes_back_from_its_folder(files, tmp_path):
     again = Plan.load(tmp_path / "run")
     assert again == plan
     assert again.model == plan.model
-    again.check_sources()
+    again.check_sources(Path())

@@ -1,4 +1,4 @@
-"""What the commands show: text, a progress bar, and how to go on after an interruption."""
+"""What the commands show: text, and how to go on after an interruption."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -11,8 +11,6 @@ from kerasunroll.errors import KerasunrollError, RunError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kerasunroll.measurement.progress import OnProgress
-
 
 class InterruptedRunError(KerasunrollError):
     """The user pressed Ctrl-C; the message says what is kept and how to go on."""
@@ -24,17 +22,6 @@ def make_console() -> "Console":
 
     # Paths go out as they are: a bracket in one is no markup, and a long one is not cut into lines.
     return Console(highlight=False, markup=False, soft_wrap=True)
-
-
-@contextmanager
-def progress_bar(console: "Console") -> Iterator["OnProgress"]:
-    """Show a progress bar with the time left, and yield the function that moves it on."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = [BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(), TimeRemainingColumn()]
-    with Progress(*columns, TextColumn("{task.description}"), console=console, transient=True) as progress:
-        task = progress.add_task("starting", total=1.0)
-        yield lambda reached: progress.update(task, description=reached.doing, completed=reached.done)
 
 
 @contextmanager

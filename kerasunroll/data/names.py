@@ -13,7 +13,10 @@ from pydantic import BaseModel, ValidationError
 from kerasunroll.data.tables.options import TableOptions
 from kerasunroll.errors import DataError
 
-FROM_FILE: Final = ("text", "csv", "npz", "npy")
+GIVEN: Final = "given"
+"""The kind of data that were given in Python, and lie in a folder: nobody writes it by hand."""
+
+FROM_FILE: Final = ("text", "csv", "npz", "npy", GIVEN)
 WITHOUT_FILE: Final = ("digits", "adding", "copy")
 KNOWN_SOURCES: Final = ("digits", "text:PATH", "csv:PATH", "npz:PATH", "npy:PATH", "adding", "copy")
 """The sources as they are written for `open_source`."""

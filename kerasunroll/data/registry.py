@@ -6,7 +6,7 @@ from typing import Final
 from kerasunroll.data.arrays.loading import load_arrays
 from kerasunroll.data.checks import whole_number
 from kerasunroll.data.digits import load_digits
-from kerasunroll.data.names import KNOWN_SOURCES, SourceName
+from kerasunroll.data.names import GIVEN, KNOWN_SOURCES, SourceName
 from kerasunroll.data.source import Source
 from kerasunroll.data.synthetic import make_adding, make_copy
 from kerasunroll.data.tables.loading import load_table
@@ -62,6 +62,8 @@ def open_source(spec: str, *, timesteps: int | None = None, examples: int | None
     >>> model.fit(source.train(32), validation_data=source.validation(32), shuffle=False)
     """
     name = SourceName.parse(spec)
+    if name.kind == GIVEN:
+        raise DataError(f"'{spec}' was given in Python: kerasunroll.compare(resume=...) goes on with it.")
     seed = whole_number("seed", seed, at_least=0)
     if timesteps is not None:
         timesteps = whole_number("timesteps", timesteps, at_least=1)

@@ -1,12 +1,9 @@
 """A data source: sequences to train on, their task, and the batches made of them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain, count, repeat
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from kerasunroll.data.batching import batches_in_order, shuffled_batches
 from kerasunroll.data.checks import whole_number
 from kerasunroll.data.splits import Array
 from kerasunroll.errors import DataError
@@ -51,6 +48,16 @@ class Source:
     x_validation: Array = field(repr=False)
     y_validation: Array = field(repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def training_sequences(self) -> int:
+        """The number of sequences to train on."""
+        return len(self.x_train)
+
+    @property
+    def validation_sequences(self) -> int:
+        """The number of sequences kept for validation."""
+        return len(self.x_validation)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -107,29 +114,8 @@ class Source:
             DataError: If `batch_size` is not in that range.
         """
         batch_size = self.check_batch_size(batch_size)
-        sequences = len(self.x_train)
-        import tensorflow as tf
-
-        batches = sequences // batch_size
-        rng = np.random.default_rng(self.seed)
-        first = rng.permutation(sequences)
-        orders = chain(repeat(first, looks + 1), (rng.permutation(sequences) for _ in count()))
-
-        def epoch() -> Iterator[Array]:
-            yield next(orders)[: batches * batch_size].reshape(batches, batch_size)
-
-        # tf.data runs on the CPU: arrays put on a GPU would be copied back for every batch.
-        with tf.device("CPU:0"):
-            x, y = tf.constant(self.x_train), tf.constant(self.y_train)
-        # Dataset.shuffle would mix in the global seed, so the order comes from NumPy, once per epoch.
-        indices = tf.data.Dataset.from_generator(
-            epoch, output_signature=tf.TensorSpec((batches, batch_size), tf.int64)
-        ).unbatch()
-        return (
-            indices.map(lambda index: (tf.gather(x, index), tf.gather(y, index)))
-            .apply(tf.data.experimental.assert_cardinality(batches))
-            .prefetch(tf.data.AUTOTUNE)
-        )
+        arrays = (self.x_train, self.y_train)
+        return shuffled_batches(arrays, self.training_sequences, batch_size, seed=self.seed, looks=looks)
 
     def check_batch_size(self, batch_size: int) -> int:
         """Return `batch_size` if `train` can make batches of that size.
@@ -159,11 +145,15 @@ class Source:
             DataError: If `batch_size` is less than 1.
         """
         batch_size = whole_number("batch_size", batch_size, at_least=1)
-        import tensorflow as tf
+        return batches_in_order((self.x_validation, self.y_validation), batch_size)
 
-        with tf.device("CPU:0"):
-            sequences = tf.data.Dataset.from_tensor_slices((self.x_validation, self.y_validation))
-        return sequences.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    def batch(self, batch_size: int) -> tuple[Array, Array]:
+        """Return the first `batch_size` training sequences as arrays `(x, y)`."""
+        return self.x_train[:batch_size], self.y_train[:batch_size]
+
+    def probed(self, count: int) -> Array:
+        """Return the inputs of the first `count` validation sequences."""
+        return self.x_validation[:count]
 
     def _target(self) -> str:
         if isinstance(self.task, Classification):

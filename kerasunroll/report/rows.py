@@ -14,7 +14,7 @@ from kerasunroll.measurement.records.record import Outcome, Record, Stopped
 from kerasunroll.measurement.records.table import comparable
 from kerasunroll.measurement.statistics.instabilities import Instability, instabilities
 from kerasunroll.measurement.statistics.intervals import Interval, mean_interval
-from kerasunroll.measurement.statistics.rounds import TARGET_HALF_WIDTH, Comparison, Processes, compare_rounds
+from kerasunroll.measurement.statistics.rounds import TARGET_HALF_WIDTH, Processes, TimeRatio, compare_rounds
 from kerasunroll.training.config import TrainingConfig
 
 STEP: Final = "step_seconds"
@@ -42,7 +42,7 @@ class Row:
         figures: Dict from name to number: times in seconds, memory in bytes. What was not measured is absent.
         operations: Dict from operation type to its count in the graph of the training step.
         baseline: String or `None`. The setting that this one is compared with; the baseline itself has none.
-        comparisons: Dict from a figure that was timed in rounds to the `Comparison` with the baseline's. Only rounds
+        comparisons: Dict from a figure that was timed in rounds to the `TimeRatio` with the baseline's. Only rounds
             of one session are compared.
         marks: Dict from a figure that was timed in rounds to what makes it less certain.
         each_process: Dict from a figure that every process gives once to what each gave.
@@ -62,7 +62,7 @@ class Row:
     figures: dict[str, float]
     operations: dict[str, int]
     baseline: str | None
-    comparisons: dict[str, Comparison]
+    comparisons: dict[str, TimeRatio]
     marks: dict[str, tuple[Instability, ...]]
     rounds: int
     stopped_by: Stopped | None
@@ -77,17 +77,17 @@ class Row:
         return mean_interval(values) if len(values) > 1 else None
 
     @property
-    def against_loop(self) -> Comparison | None:
+    def against_loop(self) -> TimeRatio | None:
         """The time of a training step over that of the loop."""
         return self.comparisons.get(STEP)
 
     @property
-    def forward_against_loop(self) -> Comparison | None:
+    def forward_against_loop(self) -> TimeRatio | None:
         """The time of the forward pass over that of the loop."""
         return self.comparisons.get(FORWARD)
 
     @property
-    def predict_against_loop(self) -> Comparison | None:
+    def predict_against_loop(self) -> TimeRatio | None:
         """The time of `predict` over that of the loop."""
         return self.comparisons.get(PREDICT)
 
@@ -202,7 +202,7 @@ def _each_process(timing: Record | None) -> dict[str, tuple[float, ...]]:
     return each
 
 
-def _compare_times(timing: Record | None, baseline: Record | None) -> dict[str, Comparison]:
+def _compare_times(timing: Record | None, baseline: Record | None) -> dict[str, TimeRatio]:
     if not (timing and baseline and timing.session and timing.session == baseline.session):
         return {}
     comparisons = {}
@@ -220,7 +220,7 @@ def _compare_times(timing: Record | None, baseline: Record | None) -> dict[str, 
 
 
 def _marks(
-    timing: Record | None, figure: str, comparisons: dict[str, Comparison], half_width: float
+    timing: Record | None, figure: str, comparisons: dict[str, TimeRatio], half_width: float
 ) -> tuple[Instability, ...]:
     processes = processes_of(timing, figure)
     # Of the others, there are as few rounds as possible: no width is aimed for.
@@ -256,5 +256,5 @@ def _problem(record: Record) -> str:
     return f"{_outcome(record)}{where}: {record.cause}"
 
 
-def _json(comparison: Comparison | None) -> dict[str, Any] | None:
+def _json(comparison: TimeRatio | None) -> dict[str, Any] | None:
     return comparison.model_dump(mode="json") if comparison else None

@@ -1,11 +1,13 @@
 """A training run in one validated object. Loads without TensorFlow."""
 
+from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from kerasunroll.data import Source, open_source
-from kerasunroll.data.names import SourceName
+from kerasunroll.data.given import GivenData, open_given
+from kerasunroll.data.names import GIVEN, SourceName
 from kerasunroll.errors import DataError, InputError
 from kerasunroll.models import SavedModel, StackConfig
 from kerasunroll.settings import Settings, settings_name
@@ -38,6 +40,8 @@ class TrainingConfig(BaseModel):
             that was compiled with `"auto"`: as Keras decides.
         distribute: Integer, at least 2, or `None`. Over how many devices of one machine each batch is spread: GPUs, or
             logical CPUs where there is none. Defaults to `None`: one device.
+        callbacks: String or `None`. A file with callbacks that were given in Python, for the training. Its path, as
+            that of a model and of data that were given in Python, is relative to the folder of the comparison.
 
     Raises:
         InputError: If an argument is unknown or not what it should be.
@@ -57,6 +61,7 @@ class TrainingConfig(BaseModel):
     seed: int = Field(0, ge=0)
     jit_compile: bool | None = False
     distribute: int | None = Field(None, ge=2)
+    callbacks: str | None = None
 
     def __init__(self, **options: Any) -> None:
         try:
@@ -131,7 +136,9 @@ class TrainingConfig(BaseModel):
         return cls(stack=stack, **own)
 
     @classmethod
-    def for_model(cls, source: Source, /, *, model: SavedModel, unroll: Settings = False, **options: Any) -> Self:
+    def for_model(
+        cls, source: Source | GivenData, /, *, model: SavedModel, unroll: Settings = False, **options: Any
+    ) -> Self:
         """Return the configuration of a saved model on a data source.
 
         A model that was compiled keeps its own optimiser, loss and metrics: `optimizer`, `learning_rate` and `clipnorm`
@@ -158,15 +165,30 @@ class TrainingConfig(BaseModel):
         """Return the same training run in another setting."""
         return self.model_copy(update={"stack": self.stack.replace(unroll=unroll)})
 
-    def open_source(self) -> Source:
+    def in_run(self, folder: Path) -> Self:
+        """Return the same training run with what was given in Python found in the folder of the comparison."""
+        changes: dict[str, Any] = {}
+        name = SourceName.parse(self.source)
+        if name.kind == GIVEN:
+            changes["source"] = str(SourceName(GIVEN, (str((folder / name.paths[0]).absolute()),)))
+        if isinstance(self.stack, SavedModel) and self.stack.is_given:
+            changes["stack"] = self.stack.model_copy(update={"path": str((folder / self.stack.path).absolute())})
+        if self.callbacks:
+            changes["callbacks"] = str((folder / self.callbacks).absolute())
+        return self.model_copy(update=changes) if changes else self
+
+    def open_source(self) -> Source | GivenData:
         """Open the data source.
 
         Raises:
             DataError: If it is missing or malformed.
         """
+        name = SourceName.parse(self.source)
+        if name.kind == GIVEN:
+            return open_given(Path(name.paths[0]), seed=self.seed)
         return open_source(self.source, timesteps=self.timesteps, examples=self.examples, seed=self.seed)
 
-    def check(self, source: Source) -> None:
+    def check(self, source: Source | GivenData) -> None:
         """Say early, before a process is started, what would fail later.
 
         Raises:

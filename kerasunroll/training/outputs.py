@@ -20,23 +20,28 @@ Outputs = npt.NDArray[np.floating[Any]]
 
 
 def probe_outputs(session: Session) -> Outputs | None:
-    """Return the network's outputs on the first validation sequences, in inference.
+    """Return the network's outputs on the first validation sequences, in inference; several of them in one row.
 
-    `None`, with a warning, where they are no array: a user's own model may return a dict, or sequences of any length.
+    `None`, with a warning, where they are no arrays: a user's own model may return sequences of any length.
     """
-    sequences = session.source.x_validation[: session.batch_size or PROBED]
+    sequences = session.source.probed(session.batch_size or PROBED)
     # Called as it is, not compiled: for one batch, compiling takes longer than running.
-    outputs = session.model(sequences, training=False)
-    if not isinstance(outputs, tf.Tensor) or not outputs.dtype.is_floating:
+    outputs = tf.nest.flatten(session.model(sequences, training=False))
+    if not all(isinstance(each, tf.Tensor) and each.dtype.is_floating for each in outputs):
         warnings.warn(
-            f"The outputs of model '{session.model.name}' are no array of real numbers, so that they are not compared "
+            f"The outputs of model '{session.model.name}' are no arrays of real numbers, so that they are not compared "
             "between the settings.",
             KerasunrollWarning,
             stacklevel=2,
         )
         return None
+    arrays = [_as_array(each) for each in outputs]
+    return arrays[0] if len(arrays) == 1 else np.concatenate([array.ravel() for array in arrays])
+
+
+def _as_array(output: tf.Tensor) -> Outputs:
     # NumPy's files know no bfloat16.
-    array: Outputs = (tf.cast(outputs, "float32") if outputs.dtype == tf.bfloat16 else outputs).numpy()
+    array: Outputs = (tf.cast(output, "float32") if output.dtype == tf.bfloat16 else output).numpy()
     return array
 
 

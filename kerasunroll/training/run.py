@@ -14,9 +14,11 @@ from kerasunroll.callbacks.event_files.event_log import EventLog
 from kerasunroll.errors import InputError, KerasunrollWarning
 from kerasunroll.figures.flow_history import save_histories
 from kerasunroll.inspection.model.recurrent import recurrent_layers
+from kerasunroll.models import SavedModel
+from kerasunroll.models.shipping.pickles import read_pickled
 from kerasunroll.training.config import MODEL_FILE, TrainingConfig
 from kerasunroll.training.outputs import probe_outputs, save_outputs
-from kerasunroll.training.session import Session, prepare
+from kerasunroll.training.session import Session, prepare, shown_loss
 
 _Callback = TypeVar("_Callback", bound=keras.callbacks.Callback)
 
@@ -55,7 +57,7 @@ def train(
         folder,
         time=figures is None,
         gradient_flow=observable,
-        states_of=session.source.x_validation[: session.batch_size or 1] if observable else None,
+        states_of=session.source.probed(session.batch_size or 1) if observable else None,
         strict=True,  # a run whose figures are missing must not pass for a whole one
     )
     on_begin()
@@ -66,12 +68,12 @@ def train(
         shuffle=False,  # the source has shuffled them
         epochs=config.epochs,
         verbose=0,
-        callbacks=[*callbacks, _Progress(on_training_step), _StopWhenDiverged()],
+        callbacks=[*callbacks, *_given_callbacks(config, folder), _Progress(on_training_step), _StopWhenDiverged()],
     ).history
     fit_seconds = time.perf_counter() - start
     after = probe_outputs(session)
     _log(figures or {}, folder)
-    session.model.save(folder / MODEL_FILE)
+    _save(session, folder / MODEL_FILE)
     if observable:
         save_histories(_one(GradientFlowLogger, callbacks).history, folder)
     save_outputs(folder, before, after)
@@ -86,6 +88,22 @@ def train(
     }
 
 
+def _save(session: Session, path: Path) -> None:
+    """Save the trained model. One that was given in Python may have parts that no file can hold."""
+    stack = session.config.stack
+    try:
+        session.model.save(path)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        if not (isinstance(stack, SavedModel) and stack.is_given):
+            raise
+        warnings.warn(f"The trained model is not kept: {error}", KerasunrollWarning, stacklevel=2)
+
+
+def _given_callbacks(config: TrainingConfig, folder: Path) -> list[keras.callbacks.Callback]:
+    given = read_pickled(Path(config.callbacks)) if config.callbacks else []
+    return list(given(folder) if callable(given) else given)
+
+
 def _is_observable(model: keras.Model) -> bool:
     """Tell whether gradients and states can be followed through time: in a user's own model, not everywhere."""
     try:
@@ -98,7 +116,9 @@ def _is_observable(model: keras.Model) -> bool:
 
 def _validation(session: Session) -> Any:
     """Return the validation batches, all of one size where the model takes no other."""
-    sequences, batch_size = len(session.source.x_validation), session.config.batch_size
+    sequences, batch_size = session.source.validation_sequences, session.config.batch_size
+    if not sequences:
+        return None
     if devices := session.config.distribute:
         # Keras wants the first batch to have equal shares; what is left at the end may have others.
         batch_size = min(batch_size, sequences - sequences % devices)
@@ -107,7 +127,7 @@ def _validation(session: Session) -> Any:
     batches = session.source.validation(batch_size)
     if session.batch_size is None:
         return batches
-    whole = len(session.source.x_validation) // session.batch_size
+    whole = sequences // session.batch_size
     return batches.take(whole) if whole else None
 
 
@@ -146,5 +166,5 @@ class _StopWhenDiverged(keras.callbacks.Callback):
     """Ends the training with the epoch in which the loss is no number any more."""
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        if not math.isfinite((logs or {})["loss"]):
+        if not math.isfinite(shown_loss(logs or {})):
             self.model.stop_training = True

@@ -1,14 +1,20 @@
 """A model, compiled, with its data: everything that is ready before the first training step."""
 
+import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from kerasunroll.data import Source
+from kerasunroll.data.given import GivenData
 from kerasunroll.errors import InputError
-from kerasunroll.models import SavedModel, build_stack, load_model, with_unroll
+from kerasunroll.models import SavedModel, StackConfig, build_stack, load_model, with_unroll
+from kerasunroll.models.shipping.pickles import read_pickled
 from kerasunroll.tasks import Classification, Task
 from kerasunroll.training.config import TrainingConfig
 from kerasunroll.training.devices import strategy_for
@@ -26,7 +32,7 @@ class Session:
 
     config: TrainingConfig
     model: keras.Model
-    source: Source
+    source: Source | GivenData
 
     @property
     def batch_size(self) -> int | None:
@@ -54,7 +60,13 @@ def prepare(config: TrainingConfig) -> Session:
         return Session(config, _compiled_model(config, source), source)
 
 
-def _compiled_model(config: TrainingConfig, source: Source) -> keras.Model:
+def shown_loss(logs: Mapping[str, Any]) -> float:
+    """Return the loss among what Keras shows after a training step; of a `train_step` without one, the first number."""
+    values = tf.nest.flatten(logs.get("loss", logs))
+    return float(values[0]) if values else math.nan
+
+
+def _compiled_model(config: TrainingConfig, source: Source | GivenData) -> keras.Model:
     if isinstance(config.stack, SavedModel):
         model = _converted(config.stack)
         if model.compiled:
@@ -65,9 +77,20 @@ def _compiled_model(config: TrainingConfig, source: Source) -> keras.Model:
             return model
     else:
         model = build_stack(config.stack)
-    loss, metric = _loss_and_metric(source.task, from_logits=not _gives_probabilities(model))
+    loss, metric = _loss_and_metric(_task(config, source), from_logits=not _gives_probabilities(model))
     model.compile(_optimizer(config), loss, metrics=[metric], jit_compile=config.jit_compile)
     return model
+
+
+def _task(config: TrainingConfig, source: Source | GivenData) -> Task:
+    if isinstance(source, Source):
+        return source.task
+    head = config.stack.head if isinstance(config.stack, StackConfig) else None
+    if head is None:
+        raise InputError(
+            "Arrays do not say what is to be learned: give the StackConfig a head, such as Classification(10)."
+        )
+    return head
 
 
 def _check_distributable(model: keras.Model) -> None:
@@ -85,6 +108,9 @@ def _check_distributable(model: keras.Model) -> None:
 
 def _converted(saved: SavedModel) -> keras.Model:
     saved.check_file()
+    if saved.is_given:
+        model: keras.Model = read_pickled(Path(saved.path)).build(saved.unroll)
+        return model
     with warnings.catch_warnings():
         # Of a model that was saved before it was trained: there is no state of the optimizer to be loaded.
         warnings.filterwarnings("ignore", message="Skipping variable loading for optimizer")

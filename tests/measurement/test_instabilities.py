@@ -3,13 +3,13 @@ import pytest
 
 from kerasunroll.errors import InputError
 from kerasunroll.measurement.statistics.instabilities import Instability, instabilities
-from kerasunroll.measurement.statistics.rounds import Comparison
+from kerasunroll.measurement.statistics.rounds import TimeRatio
 
 QUIET_MACHINE = "Close other programs, or pin the run to cores of its own (taskset)."
 
 
-def comparison(half_width: float, rounds: int = 40) -> Comparison:
-    return Comparison(ratio=1, low=0.9, high=1.1, rounds=rounds, half_width=half_width, processes=3)
+def comparison(half_width: float, rounds: int = 40) -> TimeRatio:
+    return TimeRatio(ratio=1, low=0.9, high=1.1, rounds=rounds, half_width=half_width, processes=3)
 
 
 STEADY = [[0.020, 0.0201, 0.0202, 0.0203]] * 12

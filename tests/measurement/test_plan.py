@@ -1,5 +1,6 @@
 """Plans: what is still to be done, what fits into a time, and going on where an earlier run ended."""
 
+from pathlib import Path
 import json
 import os
 from dataclasses import replace
@@ -86,13 +87,13 @@ def test_data_that_have_changed_are_noticed(tmp_path):
 
     save(40)
     made = plan(timesteps=(None,), source=f"npz:{tmp_path / 'data.npz'}", examples=None)
-    made.check_sources()
+    made.check_sources(Path())
     save(50)
     with pytest.raises(InputError, match="The data have changed"):
-        made.check_sources()
+        made.check_sources(Path())
     (tmp_path / "data.npz").unlink()
     with pytest.raises(DataError, match=r"data\.npz"):
-        made.check_sources()
+        made.check_sources(Path())
 
 
 def test_what_is_finished_is_not_done_again(tmp_path):

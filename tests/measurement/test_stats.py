@@ -12,7 +12,7 @@ from kerasunroll.measurement.statistics.rounds import (
     MAX_ROUNDS,
     MIN_ROUNDS,
     TARGET_HALF_WIDTH,
-    Comparison,
+    TimeRatio,
     _center_and_error,
     block_times,
     compare_rounds,
@@ -100,7 +100,7 @@ class TestByHand:
         [(0.8, 0.9, "faster"), (1.1, 1.2, "slower"), (0.9, 1.1, "no difference"), (1.0, 1.2, "no difference")],
     )
     def test_verdict_is_what_the_interval_says(self, low, high, verdict):
-        comparison = Comparison(ratio=math.sqrt(low * high), low=low, high=high, rounds=10, half_width=0.1)
+        comparison = TimeRatio(ratio=math.sqrt(low * high), low=low, high=high, rounds=10, half_width=0.1)
         assert comparison.verdict == verdict
         assert comparison.model_dump()["verdict"] == verdict
 
@@ -108,7 +108,7 @@ class TestByHand:
     def test_few_rounds_prove_nothing(self, count):
         comparison = compare_rounds(process_of(*[9.0] * count), process_of(*[1.0] * count), rng=rng())
         assert (comparison.low, comparison.high, comparison.verdict) == (0, math.inf, "no difference")
-        assert Comparison.model_validate_json(comparison.model_dump_json()) == comparison
+        assert TimeRatio.model_validate_json(comparison.model_dump_json()) == comparison
 
     def test_ratios_that_jump_over_all_bounds_have_an_interval_without_any(self):
         """Warnings are errors here."""
@@ -153,11 +153,11 @@ class TestStoppingRule:
     @pytest.mark.parametrize("ratio", [1.0, 1.5])
     def test_it_looks_at_the_width_and_never_at_the_verdict(self, rounds, half_width, more, ratio):
         low, high = ratio * math.exp(-half_width), ratio * math.exp(half_width)
-        comparison = Comparison(ratio=ratio, low=low, high=high, rounds=rounds, half_width=half_width)
+        comparison = TimeRatio(ratio=ratio, low=low, high=high, rounds=rounds, half_width=half_width)
         assert needs_more_rounds(comparison) is more
 
     def test_target_and_budget_are_the_caller_s(self):
-        comparison = Comparison(ratio=1, low=0.9, high=1.1, rounds=5, half_width=0.1)
+        comparison = TimeRatio(ratio=1, low=0.9, high=1.1, rounds=5, half_width=0.1)
         assert not needs_more_rounds(comparison, target_half_width=0.2, min_rounds=3)
         assert not needs_more_rounds(comparison, min_rounds=3, max_rounds=5)
 
@@ -213,7 +213,7 @@ MACHINES = {
 }
 
 
-def sequential_comparison(a, b, rng) -> Comparison:
+def sequential_comparison(a, b, rng) -> TimeRatio:
     """Compare after every round from the first on, and stop where the rule says so."""
     for count in range(MIN_ROUNDS, MAX_ROUNDS + 1):
         ours, theirs = ([rounds[:count] for rounds in processes] for processes in (a, b))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fixed_records import measured
 
-from kerasunroll.measurement.statistics.rounds import Comparison
+from kerasunroll.measurement.statistics.rounds import TimeRatio
 from kerasunroll.report.rows import FORWARD, PREDICT, READY, STEP, Row, comparison_rows
 
 STEP_SECONDS = 0.020
@@ -39,8 +39,8 @@ def row(setting="loop", *, compiles=2.0, grows=100e6, ratio=None, spread=1.06, d
     )
 
 
-def compared(ratio: float, spread: float = 1.06) -> Comparison:
-    return Comparison(ratio=ratio, low=ratio / spread, high=ratio * spread, rounds=12, half_width=0.03, processes=3)
+def compared(ratio: float, spread: float = 1.06) -> TimeRatio:
+    return TimeRatio(ratio=ratio, low=ratio / spread, high=ratio * spread, rounds=12, half_width=0.03, processes=3)
 
 
 def inferred(of: Row, seconds: float, ratio: float | None = None, figure=FORWARD) -> Row:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from kerasunroll.cli.console import make_console, progress_bar
+from kerasunroll.api.progress import progress_bar
+from kerasunroll.cli.console import make_console
 from kerasunroll.cli.options import SETTING_HELP, Cell, TrainingOptions, as_options, parse_units
-from kerasunroll.cli.quantities import parse_bytes
 from kerasunroll.errors import InputError
+from kerasunroll.measurement.planning.quantities import parse_bytes
 
 if TYPE_CHECKING:
     from kerasunroll.advice import Advice, Network
@@ -79,7 +80,7 @@ def advise(options: AdviseOptions, given: frozenset[str]) -> None:
     settings = options.unroll or settings_for(asked.network)
     check_question(asked.network, settings, asked.training_steps, limit)
     known, console = reference(), make_console()
-    with progress_bar(console) as on_progress:
+    with progress_bar() as on_progress:
         machine = this_machine(
             known,
             anew=options.recalibrate,

@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from kerasunroll.cli.console import how_to_go_on, make_console, progress_bar, resumable
+from kerasunroll.api.progress import beside_the_bar, progress_bar
+from kerasunroll.cli.console import how_to_go_on, make_console, resumable
 from kerasunroll.cli.executors import executor_for, executor_words
 from kerasunroll.cli.options import SETTING_HELP, Cell, TrainingOptions, as_options, parse_units
-from kerasunroll.cli.quantities import parse_limits, parse_seconds
 from kerasunroll.errors import InputError
+from kerasunroll.measurement.planning.quantities import parse_limits, parse_seconds
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from kerasunroll.api.comparison import Comparison
     from kerasunroll.measurement.execution.executor import Executor
     from kerasunroll.measurement.planning.findings import Measured
     from kerasunroll.measurement.planning.grid import Grid, ModelGrid
     from kerasunroll.measurement.planning.jobs import FollowUp
     from kerasunroll.measurement.planning.plan import Plan
     from kerasunroll.measurement.planning.rules import Rules
-    from kerasunroll.measurement.records.environment import Environment
-    from kerasunroll.measurement.records.record import Record
     from kerasunroll.models import SavedModel
 
 MIN_ROUNDS: Final = 10
@@ -148,53 +148,53 @@ def _run_on(
     *,
     training: bool,
 ) -> None:
-    from kerasunroll.measurement.comparison import compare as compare_variants
-    from kerasunroll.measurement.planning.findings import Findings
-    from kerasunroll.measurement.planning.jobs import outstanding
-    from kerasunroll.measurement.planning.plan import Plan
+    from kerasunroll.api.running import Undertaking
     from kerasunroll.measurement.records.folders import claim
     from kerasunroll.report.tables.plan import plan_line, plan_table
 
     rules = _rules(options)
     console = make_console()
     if options.resume:
-        plan = Plan.load(options.resume)
-        plan.check_sources()
-        known = _known(console, options.resume, executor.environments, mix_environments=options.mix_environments)
+        undertaking = Undertaking.begun(options.resume, rules, executor, mix_environments=options.mix_environments)
     else:
-        follow_up: FollowUp = "training" if training else "memory"
-        inference = not training if options.inference is None else options.inference
-        model = options.saved_model(given)
-        grid = _grid(options, cells, settings) if model is None else _model_grid(options, model, settings)
-        plan = Plan.of_grid(grid, options.for_config(), follow_up, inference=inference, node_kinds=kinds)
-        known = []
-    rules = replace(rules, inference=plan.inference)
+        plan = _plan(options, given, cells, settings, kinds, training=training)
+        undertaking = Undertaking(plan, replace(rules, inference=plan.inference), executor)
+    plan, rules = undertaking.plan, undertaking.rules
+    for damaged in undertaking.damaged:
+        console.print(f"Set aside: '{damaged.path}': {damaged.reason}. It is measured again.", style="red")
     if plan.model:
         console.print(plan.model.describe())
     for source in plan.sources.values():
         console.print(source.description)
-    group_jobs = outstanding(plan.planned(Path(), options.processes), plan.follow_up, Findings(known))
     if options.dry_run:
-        console.print(plan_table(group_jobs, rules, plan.follow_up, executor.places))
+        console.print(plan_table(undertaking.group_jobs, rules, plan.follow_up, executor.places))
         return
-    console.print(plan_line(group_jobs, rules, executor.places))
+    console.print(plan_line(undertaking.group_jobs, rules, executor.places))
     folder = options.resume or claim(options.logdir / command)
     go_on = how_to_go_on(command, folder, executor_words(options))
     with resumable(go_on):
-        plan.save(folder)
-        with progress_bar(console) as on_progress:
-            measured = compare_variants(
-                plan.planned(folder, options.processes),
-                folder,
-                on_progress,
-                rules,
-                follow_up=plan.follow_up,
-                known=known,
-                on_timed=lambda group: _print_news(console, group),
-                executor=executor,
-            )
-        _report(console, measured, folder, plan, options.half_width)
-    _end(console, measured, plan.follow_up, go_on)
+        with progress_bar() as on_progress:
+            comparison = undertaking.carry_out(folder, on_progress, on_timed=lambda group: _print_news(console, group))
+        _report(console, comparison)
+    _end(console, comparison, go_on)
+
+
+def _plan(
+    options: GridOptions,
+    given: frozenset[str],
+    cells: list[Cell],
+    settings: list[str],
+    kinds: tuple[str, ...],
+    *,
+    training: bool,
+) -> "Plan":
+    from kerasunroll.measurement.planning.plan import Plan
+
+    inference = not training if options.inference is None else options.inference
+    model = options.saved_model(given)
+    grid = _grid(options, cells, settings) if model is None else _model_grid(options, model, settings)
+    follow_up: FollowUp = "training" if training else "memory"
+    return Plan.of_grid(grid, options.for_config(), follow_up, inference=inference, node_kinds=kinds)
 
 
 def _rules(options: GridOptions) -> "Rules":
@@ -246,73 +246,50 @@ def _refuse_other_options(given: frozenset[str]) -> None:
         )
 
 
-def _known(
-    console: "Console", folder: Path, environments: "Sequence[Environment]", *, mix_environments: bool
-) -> "list[Record]":
-    from kerasunroll.measurement.planning.plan import earlier_records
-
-    contents = earlier_records(folder, mix_environments=mix_environments, environments=environments)
-    for damaged in contents.damaged:
-        console.print(f"Set aside: '{damaged.path}': {damaged.reason}. It is measured again.", style="red")
-    return list(contents.records)
-
-
-def _print_news(console: "Console", group: "list[Measured]") -> None:
+def _print_news(console: "Console", group: "Sequence[Measured]") -> None:
     from kerasunroll.report.rows import comparison_rows
     from kerasunroll.report.tables.comparison import timing_line
 
-    for row in comparison_rows(group, allow_different=True):
-        console.print(timing_line(row))
+    with beside_the_bar():
+        for row in comparison_rows(group, allow_different=True):
+            console.print(timing_line(row))
 
 
-def _report(console: "Console", measured: "list[Measured]", folder: Path, plan: "Plan", half_width: float) -> None:
+def _report(console: "Console", comparison: "Comparison") -> None:
     """Show and write what was found, that of interrupted runs too."""
-    from kerasunroll.report.page.pictures import write_gradient_pictures, write_growth_pictures
-    from kerasunroll.report.results import write_records, write_results
-    from kerasunroll.report.rows import comparison_rows
-    from kerasunroll.report.run import planned_training_steps
     from kerasunroll.report.sweeps import find_sweeps
     from kerasunroll.report.tables.comparison import comparison_tables
     from kerasunroll.report.tables.growth import growth_tables
-    from kerasunroll.report.tensorboard import write_tensorboard
-    from kerasunroll.report.verdict.summary import summary
     from kerasunroll.report.verdict.text import small_print, verdict_text
-    from kerasunroll.report.verdict.verdict import verdicts
 
-    # Environments were compared before anything was measured.
-    rows = comparison_rows(measured, allow_different=True, half_width=half_width)
-    sweeps = find_sweeps(rows)
-    found = verdicts(rows, training_steps=planned_training_steps(plan))
-    for verdict in found:
-        for part in comparison_tables([row for row in rows if row.group == verdict.group]):
+    for verdict in comparison.verdicts:
+        for part in comparison_tables([row for row in comparison.rows if row.group == verdict.group]):
             console.print(part, soft_wrap=False)
         console.print(verdict_text(verdict), style="bold", soft_wrap=False)
         for sentence in small_print(verdict):
             console.print(sentence, style="dim", soft_wrap=False)
-    if sentence_for_all := summary(found):
+    if comparison.summary:
         console.print()
-        console.print(sentence_for_all, style="bold", soft_wrap=False)
-    for part in growth_tables(sweeps):
+        console.print(comparison.summary, style="bold", soft_wrap=False)
+    for part in growth_tables(find_sweeps(comparison.rows)):
         console.print(part, soft_wrap=False)
-    for row in rows:
+    for row in comparison.rows:
         for problem in row.problems:
             console.print(f"{row.group} {row.setting}: {problem}", style="red")
-    written = [write_results(rows, measured, folder, found), write_records(measured, folder)]
-    written += [*write_growth_pictures(sweeps, folder), *write_gradient_pictures(measured, folder)]
-    with progress_bar(console) as on_progress:
-        write_tensorboard(rows, measured, found, folder, on_progress)
+    with progress_bar() as on_progress:
+        written = comparison.write(on_progress)
     for path in written:
         console.print(str(path))
-    console.print(f"To look inside: tensorboard --logdir {folder}")
+    console.print(f"To look inside: tensorboard --logdir {comparison.folder}")
 
 
-def _end(console: "Console", measured: "list[Measured]", follow_up: "FollowUp", go_on: str) -> None:
+def _end(console: "Console", comparison: "Comparison", go_on: str) -> None:
     """Say how to go on where something is missing, and end with status 1 where something failed."""
-    from kerasunroll.measurement.planning.findings import is_finished
     from kerasunroll.measurement.records.record import Outcome
 
-    missing = [each for each in measured if not (is_finished(each.timing) and is_finished(getattr(each, follow_up)))]
-    if missing:
-        console.print(f"{len(missing)} of {len(measured)} variants are not measured to the end. Go on with: {go_on}")
-    if any(record.outcome not in (Outcome.DONE, Outcome.INTERRUPTED) for each in measured for record in each.records):
+    if missing := comparison.unfinished:
+        console.print(
+            f"{len(missing)} of {len(comparison.rows)} variants are not measured to the end. Go on with: {go_on}"
+        )
+    if any(record.outcome not in (Outcome.DONE, Outcome.INTERRUPTED) for record in comparison.records):
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kerasunroll.cli.console import make_console
-from kerasunroll.cli.quantities import parse_bytes
+from kerasunroll.measurement.planning.quantities import parse_bytes
 
 HTML_FILE = "report.html"
 MARKDOWN_FILE = "report.md"

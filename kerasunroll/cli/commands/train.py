@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kerasunroll.cli.console import interruptible, make_console, progress_bar
+from kerasunroll.api.progress import progress_bar
+from kerasunroll.cli.console import interruptible, make_console
 from kerasunroll.cli.executors import executor_for
 from kerasunroll.cli.options import SETTING_HELP, Cell, TrainingOptions, parse_units
 from kerasunroll.errors import RunError
@@ -60,7 +61,7 @@ def train(options: TrainOptions, given: frozenset[str]) -> None:
     with executor_for(options) as (executor, _):
         folder = claim(options.logdir / group_name(config) / config.setting)
         rules = Rules(Limits(seconds=options.time_limit))
-        with interruptible(folder), progress_bar(console) as on_progress:
+        with interruptible(folder), progress_bar() as on_progress:
             record = _trained(Variant(config, folder), len(source.x_train), rules, executor, on_progress)
     _report(console, record, folder / MODEL_FILE, folder / RUN_FILE)
 

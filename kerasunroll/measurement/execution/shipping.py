@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kerasunroll.data.files import read_bytes
-from kerasunroll.data.names import SourceName
-from kerasunroll.errors import RunError
+from kerasunroll.data.names import GIVEN, SourceName
+from kerasunroll.errors import InputError, RunError
 from kerasunroll.models import SavedModel
 from kerasunroll.training.config import TrainingConfig
 
@@ -52,8 +52,14 @@ class ShippedFile:
 
 def named_files(config: TrainingConfig) -> list[str]:
     """Return the files that a training run reads: those of its data, and that of a saved model."""
+    name = SourceName.parse(config.source)
+    if name.kind == GIVEN:
+        raise InputError(
+            "The data were given in Python, in a folder of this machine, and are measured on it alone. Leave out "
+            "--executor ray."
+        )
     model = [config.stack.path] if isinstance(config.stack, SavedModel) else []
-    return [*SourceName.parse(config.source).whole.paths, *model]
+    return [*name.whole.paths, *model]
 
 
 def with_files(config: TrainingConfig, places: Mapping[str, Path]) -> TrainingConfig:

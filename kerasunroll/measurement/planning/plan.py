@@ -9,6 +9,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from kerasunroll import __version__
 from kerasunroll.data import Source, open_source
+from kerasunroll.data.given import GivenData
 from kerasunroll.errors import InputError
 from kerasunroll.files import write_whole
 from kerasunroll.measurement.planning.estimate import estimate
@@ -96,7 +97,7 @@ class Plan(BaseModel):
         def opened(timesteps: int | None) -> Source:
             chosen = {name: options[name] for name in ("examples", "seed")}
             source = open_source(options["source"], timesteps=timesteps, **chosen)
-            sources[str(timesteps)] = _facts(source)
+            sources[str(timesteps)] = source_facts(source)
             return source
 
         configs = grid.configs(opened, options)
@@ -138,18 +139,22 @@ class Plan(BaseModel):
             for config in members
         ]
 
-    def check_sources(self) -> None:
+    def check_sources(self, folder: Path) -> None:
         """See whether the data, and the model in its file, are still what they were when the plan was made.
+
+        Args:
+            folder: Path. The folder of the comparison.
 
         Raises:
             DataError: If the data cannot be read any more.
             InputError: If one of them has changed.
         """
-        if (model := self.model) is not None:
-            model.check_file()
-        first = {str(config.timesteps): config for config in reversed(self.configs)}
+        first = {str(config.timesteps): config.in_run(folder) for config in reversed(self.configs)}
+        for stack in (config.stack for config in first.values()):
+            if isinstance(stack, SavedModel):
+                stack.check_file()
         for timesteps, before in self.sources.items():
-            now = _facts(first[timesteps].open_source())
+            now = source_facts(first[timesteps].open_source())
             if now != before:
                 raise InputError(
                     f"The data have changed since the run was begun: '{before.description}' then, "
@@ -215,8 +220,9 @@ def earlier_records(
     return contents
 
 
-def _facts(source: Source) -> SourceFacts:
-    return SourceFacts(description=source.describe(), training_sequences=len(source.x_train))
+def source_facts(source: Source | GivenData) -> SourceFacts:
+    """Return what a plan remembers of a data source."""
+    return SourceFacts(description=source.describe(), training_sequences=source.training_sequences)
 
 
 def _first_finding(error: ValidationError | InputError) -> str:

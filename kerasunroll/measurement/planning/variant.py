@@ -30,7 +30,8 @@ class Variant:
 
     Args:
         config: `TrainingConfig`.
-        folder: Path. The folder of TensorBoard's runs, the model and the logs of this variant.
+        folder: Path. The folder of TensorBoard's runs, the model and the logs of this variant: in a comparison,
+            `<folder of the comparison>/<group>/<setting>`.
         node_kind: String or `None`. The kind of node that it is measured on, where the kinds are compared.
         placement: `Placement`, or `None` on the machine where it was planned.
     """
@@ -48,7 +49,8 @@ class Variant:
     @property
     def job(self) -> dict[str, Any]:
         """The `TrainingConfig` for a worker on this machine, as JSON values."""
-        return (self.placement.config if self.placement else self.config).model_dump(mode="json")
+        config = self.placement.config if self.placement else self.config
+        return config.in_run(self.folder.parents[1]).model_dump(mode="json")
 
     @property
     def node(self) -> Node:
@@ -69,8 +71,9 @@ class Variant:
         del configuration["stack"]["unroll"]
         if "path" in configuration["stack"]:  # of a saved model; its checksum says which it is, on any machine
             configuration["stack"]["path"] = Path(configuration["stack"]["path"]).name
-        if configuration["distribute"] is None:
-            del configuration["distribute"]  # as in records from before there was a choice
+        for later in ("distribute", "callbacks"):
+            if configuration[later] is None:
+                del configuration[later]  # as in records from before there was a choice
         kind = {"node_kind": self.node_kind} if self.node_kind else {}
         return {"measurement": measurement, **kind, **configuration}
 

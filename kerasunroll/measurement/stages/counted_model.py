@@ -53,9 +53,9 @@ def tensor_bytes(
         raise RunError("TensorFlow counts all tensors only where TF_CPU_ALLOCATOR_USE_BFC=true was set before.")
     before = probe_outputs(session)
     # One batch that lies ready, rather than the whole data, which would count as alive.
-    x, y = source.x_train[: config.batch_size], source.y_train[: config.batch_size]
     with tf.device("CPU:0"):
-        batch = tf.data.Dataset.from_tensors((tf.constant(x), tf.constant(y)))
+        arrays = tf.nest.map_structure(tf.constant, source.batch(config.batch_size))
+        batch = tf.data.Dataset.from_tensors(arrays)
     on_phase("compile")
     model.fit(batch, shuffle=False, verbose=0)
     batches = iter(model.distribute_strategy.experimental_distribute_dataset(batch.repeat()))

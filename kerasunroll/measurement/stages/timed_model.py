@@ -14,7 +14,7 @@ from kerasunroll.inspection.graph.census import graph_census
 from kerasunroll.inspection.graph.path import execution_path
 from kerasunroll.measurement.stages.process_memory import ProcessMemory
 from kerasunroll.training.config import TrainingConfig
-from kerasunroll.training.session import prepare
+from kerasunroll.training.session import prepare, shown_loss
 
 
 class Timing:
@@ -84,7 +84,7 @@ class Timing:
         self._watch.calls.clear()
         for _ in range(count):
             logs = self._model.train_function(self._batches)
-        return [call.seconds for call in self._watch.calls], float(logs["loss"])
+        return [call.seconds for call in self._watch.calls], shown_loss(logs)
 
     def inferences(self, what: str, count: int) -> list[float]:
         """Return the seconds of each of `count` inferences of one batch, in compiled mode.

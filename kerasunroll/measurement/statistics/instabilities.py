@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from kerasunroll.measurement.statistics.rounds import (
     MIN_ROUNDS,
     TARGET_HALF_WIDTH,
-    Comparison,
     Processes,
+    TimeRatio,
     round_times,
 )
 
@@ -45,13 +45,13 @@ class Instability:
 
 
 def instabilities(
-    processes: Processes, comparison: Comparison | None = None, target_half_width: float = TARGET_HALF_WIDTH
+    processes: Processes, comparison: TimeRatio | None = None, target_half_width: float = TARGET_HALF_WIDTH
 ) -> list[Instability]:
     """Return what makes the times of one variant, or its comparison with the baseline, less certain.
 
     Args:
         processes: For each process and each round, the times of a block, in seconds.
-        comparison: `Comparison` of this variant with the baseline, if there is one.
+        comparison: `TimeRatio` of this variant with the baseline, if there is one.
         target_half_width: Float. How narrow the interval of the comparison was to become, in logarithms.
 
     Returns:
@@ -103,7 +103,7 @@ def _drift_or_round_spread(times: NDArray[np.float64]) -> Instability | None:
     return Instability("slow rounds took longer than fast ones", f"{high / low:.2f}×", QUIET_MACHINE)
 
 
-def _width(comparison: Comparison | None, target: float) -> Instability | None:
+def _width(comparison: TimeRatio | None, target: float) -> Instability | None:
     if comparison is None or not target < comparison.half_width < math.inf:
         return None
     return Instability(
@@ -114,7 +114,7 @@ def _width(comparison: Comparison | None, target: float) -> Instability | None:
     )
 
 
-def _one_process(comparison: Comparison | None) -> Instability | None:
+def _one_process(comparison: TimeRatio | None) -> Instability | None:
     if comparison is None or comparison.processes > 1:
         return None
     return Instability(

@@ -51,7 +51,7 @@ TARGET_HALF_WIDTH: Final = 0.03
 _FEWEST_ROUNDS: Final = 5  # with fewer, too many resamples are of one round only
 
 
-class Comparison(BaseModel):
+class TimeRatio(BaseModel):
     """Time of variant a over time of variant b, with its 95 % interval.
 
     Args:
@@ -85,7 +85,7 @@ class Comparison(BaseModel):
 
 def compare_rounds(
     a_processes: Processes, b_processes: Processes, *, rng: np.random.Generator, resamples: int = 2000
-) -> Comparison:
+) -> TimeRatio:
     """Compare two variants that were timed in the same rounds.
 
     Args:
@@ -95,7 +95,7 @@ def compare_rounds(
         resamples: Integer. Bootstrap samples.
 
     Returns:
-        `Comparison`. With fewer than 5 rounds its interval is unbounded.
+        `TimeRatio`. With fewer than 5 rounds its interval is unbounded.
 
     Raises:
         InputError: If there is no process or no round, the numbers of rounds differ, or a block holds no time, or one
@@ -114,13 +114,13 @@ def compare_rounds(
     total = max(half_width, _process_half_width(a, b))
     with np.errstate(over="ignore"):  # ratios that jump wildly: what is too large for a float is infinite
         ratio, low, high = (float(np.exp(value)) for value in (center, center - total, center + total))
-    return Comparison(
+    return TimeRatio(
         ratio=ratio, low=low, high=high, rounds=a.shape[1], half_width=half_width, processes=min(len(a), len(b))
     )
 
 
 def needs_more_rounds(
-    comparison: Comparison,
+    comparison: TimeRatio,
     *,
     target_half_width: float = TARGET_HALF_WIDTH,
     min_rounds: int = MIN_ROUNDS,
@@ -129,7 +129,7 @@ def needs_more_rounds(
     """Return whether another round is worth its time.
 
     Args:
-        comparison: `Comparison` of the rounds so far.
+        comparison: `TimeRatio` of the rounds so far.
         target_half_width: Float. How narrow the interval should become, in logarithms.
         min_rounds: Integer. Never stop before.
         max_rounds: Integer. Always stop here.

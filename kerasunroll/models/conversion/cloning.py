@@ -45,7 +45,7 @@ def clone(model: keras.Model, counterparts: Counterparts) -> keras.Model:
     Raises:
         InputError: If Keras cannot rebuild the model, or rebuilds another one, or a layer cannot be exchanged.
     """
-    with _able_to_rebuild(model):
+    with able_to_rebuild(model):
         copy = _rebuilt(model, counterparts)
         made_by_code = _exchange(model, copy, counterparts)
         pairs = _pairs(model, copy, {})
@@ -68,7 +68,20 @@ def clone(model: keras.Model, counterparts: Counterparts) -> keras.Model:
 
 def _rebuilt(layer: Any, counterparts: Counterparts) -> Any:
     """Return a layer or model made anew from its configuration, with fresh weights."""
-    try:
+    return made_from(*description(layer, counterparts))
+
+
+def description(layer: Any, counterparts: Counterparts) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the configuration of a layer or model, and the user's classes and functions in it by their names.
+
+    Args:
+        layer: A `keras.Layer`.
+        counterparts: Dict from recurrent layers to their counterparts.
+
+    Raises:
+        InputError: If Keras cannot say how the layer is made.
+    """
+    with _telling_of(layer.name, type(layer)):
         node = {
             "module": type(layer).__module__,
             "class_name": type(layer).__name__,
@@ -76,14 +89,29 @@ def _rebuilt(layer: Any, counterparts: Counterparts) -> Any:
             "registered_name": keras.saving.get_registered_name(type(layer)),
             "build_config": keras.saving.serialize_keras_object(layer.get_build_config()),
         }
-        objects = {node["registered_name"]: type(layer)}
-        node = _edited(node, _by_kind_and_name(layer), counterparts, objects)
+        objects = {str(node["registered_name"]): type(layer)}
+        return _edited(node, _by_kind_and_name(layer), counterparts, objects), objects
+
+
+def made_from(node: dict[str, Any], objects: dict[str, Any]) -> Any:
+    """Return the layer or model of a `description`, with fresh weights.
+
+    Raises:
+        InputError: If Keras cannot make it.
+    """
+    with _telling_of(str(node["config"].get("name")), objects[node["registered_name"]]):
         return keras.saving.deserialize_keras_object(node, custom_objects=objects, safe_mode=False)
+
+
+@contextmanager
+def _telling_of(name: str, kind: type) -> Iterator[None]:
+    try:
+        yield
     except InputError:
         raise
     except Exception as error:  # whatever the code of the user's classes raises
         raise InputError(
-            f"Keras cannot rebuild '{layer.name}' ({type(layer).__name__}) from its configuration: "
+            f"Keras cannot rebuild '{name}' ({kind.__name__}) from its configuration: "
             f"{in_one_sentence(error)} Give the class a get_config that returns all arguments of __init__, and a "
             "from_config that takes them."
         ) from error
@@ -140,25 +168,26 @@ def _functions_by_name(layer: Any, config: dict[str, Any], objects: dict[str, An
 
 
 @contextmanager
-def _able_to_rebuild(model: Any) -> Iterator[None]:
-    """Let Keras find the model's own classes and functions, and make layers of the model's dtype."""
+def able_to_rebuild(model: Any) -> Iterator[dict[str, Any]]:
+    """Let Keras find the model's own classes and functions, which are yielded, and make layers of the model's dtype."""
+    objects = _custom_objects(model)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(model.dtype_policy)
     try:
-        with keras.saving.custom_object_scope(_custom_objects(model)), warnings.catch_warnings():
+        with keras.saving.custom_object_scope(objects), warnings.catch_warnings():
             # Keras warns of lambdas, which could not be loaded safely; here none is loaded.
             warnings.filterwarnings("ignore", "The object being serialized includes a `lambda`")
             # It warns of models and layers that it may not have built whole; here their variables are compared.
             warnings.filterwarnings("ignore", ".* had a build config, but the model cannot be built automatically")
             warnings.filterwarnings("ignore", r"`build\(\)` was called on layer")
-            yield
+            yield objects
     finally:
         keras.config.set_dtype_policy(policy)
 
 
 def _custom_objects(model: Any) -> dict[str, Any]:
     """Return the classes and functions that are not Keras's, by the names under which Keras serialises them."""
-    owners = [*_layers_of(model), *optimizers_of(model)]
+    owners = [*layers_of(model), *optimizers_of(model)]
     values = [*owners, *(value for owner in owners for value in vars(owner).values())]
     objects = [value if isinstance(value, FunctionType) else type(value) for value in values]
     return {
@@ -168,17 +197,17 @@ def _custom_objects(model: Any) -> dict[str, Any]:
     }
 
 
-def _layers_of(layer: Any) -> list[Any]:
+def layers_of(layer: Any) -> list[Any]:
     """Return a layer and all layers inside, each once, from the outside in."""
     found = {layer: None}
     for inner in layer._layers:
-        found |= dict.fromkeys(_layers_of(inner))
+        found |= dict.fromkeys(layers_of(inner))
     return list(found)
 
 
 def _by_kind_and_name(layer: Any) -> dict[tuple[str, str], list[Any]]:
     layers: dict[tuple[str, str], list[Any]] = {}
-    for each in _layers_of(layer):
+    for each in layers_of(layer):
         layers.setdefault((type(each).__name__, each.name), []).append(each)
     return layers
 
@@ -272,13 +301,13 @@ def _copy_names(pairs: Pairs) -> None:
     """Give each layer its original's name, also where Keras has counted one up."""
     for layer, copy in pairs.items():
         copy.name, copy._path = layer.name, layer._path
-        for variable, its_copy in zip(_own_variables(layer), _own_variables(copy), strict=False):
+        for variable, its_copy in zip(own_variables(layer), own_variables(copy), strict=False):
             its_copy._name, its_copy._path = variable._name, variable._path
 
 
 def _copy_variables(pairs: Pairs) -> None:
     for layer, copy in pairs.items():
-        originals, copies = _own_variables(layer), _own_variables(copy)
+        originals, copies = own_variables(layer), own_variables(copy)
         shapes, copied_shapes = ([(tuple(v.shape), v.dtype) for v in each] for each in (originals, copies))
         if shapes != copied_shapes:
             raise _other_structure(layer, f"variables {shapes}", copied_shapes)
@@ -288,11 +317,11 @@ def _copy_variables(pairs: Pairs) -> None:
 
 def _variable_pairs(pairs: Pairs) -> list[tuple[Any, Any]]:
     return [
-        pair for layer, copy in pairs.items() for pair in zip(_own_variables(layer), _own_variables(copy), strict=True)
+        pair for layer, copy in pairs.items() for pair in zip(own_variables(layer), own_variables(copy), strict=True)
     ]
 
 
-def _own_variables(layer: Any) -> list[Any]:
+def own_variables(layer: Any) -> list[Any]:
     """Return the variables of a layer that are not those of a layer inside; also the states, which Keras leaves out."""
     inner = {id(variable) for each in layer._layers for variable in each.variables}
     states = keras.tree.flatten(layer.states) if isinstance(layer, keras.layers.RNN) and layer.stateful else []

@@ -22,7 +22,7 @@ def copy_training_state(model: Any, copy: Any, layers: dict[Any, Any], variables
             that are not the model's.
     """
     # Keras trains what was trainable when the model was compiled.
-    _copy_trainable({**{layer: layer.trainable for layer in layers}, **_compiled_flags(model)}, layers)
+    _copy_trainable({**{layer: layer.trainable for layer in layers}, **compiled_flags(model)}, layers)
     _compile(model, copy)
     _copy_trainable({layer: layer.trainable for layer in layers}, layers)
     for variable, its_copy in variables:
@@ -39,7 +39,8 @@ def optimizers_of(model: Any) -> list[Any]:
     return [each for each in (optimizer, inner) if each is not None]
 
 
-def _compiled_flags(model: Any) -> dict[Any, bool]:
+def compiled_flags(model: Any) -> dict[Any, bool]:
+    """Return which layers were trainable when a model was compiled: Keras trains these."""
     return getattr(model, "_compiled_trainable_state", {}) if model.compiled else {}
 
 

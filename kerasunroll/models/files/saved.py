@@ -21,6 +21,9 @@ from kerasunroll.models.factories.fields import CELL_NAMES, NameField
 from kerasunroll.models.files.legacy import is_hdf5
 from kerasunroll.settings import Setting, Settings, expand_settings, is_full
 
+GIVEN_SUFFIX: Final = ".pkl"
+"""The ending of a file with a model that was given in Python."""
+
 _CELLS: Final = {name: cell for cell, name in CELL_NAMES.items()}
 _RECURRENT: Final = {"return_sequences", "go_backwards", "stateful"}
 _NOT_COMPILED: Final = "not compiled, so trained with the loss that goes with the data"
@@ -56,7 +59,7 @@ class SavedModel(BaseModel):
     worker. `SavedModel.read` makes one from a file.
 
     Args:
-        path: String. The absolute path of the file.
+        path: String. The absolute path of the file; of a model that was given in Python, that of its pickled recipe.
         sha256: String. The checksum of the file, so that one that has changed is noticed.
         custom_objects: Tuple of strings, `"module:name"`, as for `load_model`. Defaults to `()`.
         unroll: One setting, or one per recurrent layer; see `with_unroll`. Defaults to `False`.
@@ -173,8 +176,15 @@ class SavedModel(BaseModel):
         'mine.keras: bidirectional lstm of 64 units, gru of 32 units; trained with its own optimizer, loss and metrics'
         """
         layers = ", ".join(_in_words(layer) for layer in self.recurrent) or "recurrent layers inside custom objects"
+        if self.is_given:
+            return f"model '{self.name}', given in Python: {layers}"
         how = "trained with its own optimizer, loss and metrics" if self.compiled else _NOT_COMPILED
         return f"{Path(self.path).name}: {layers}; {how}"
+
+    @property
+    def is_given(self) -> bool:
+        """Whether it was given in Python, and lies in a file of `kerasunroll.models.shipping`."""
+        return self.path.endswith(GIVEN_SUFFIX)
 
     @property
     def layers(self) -> int:
@@ -243,8 +253,12 @@ class SavedModel(BaseModel):
 
 
 def _default_name(options: dict[str, Any]) -> str:
-    stem = re.sub(r"[^A-Za-z0-9_.-]", "_", Path(options["path"]).stem).lstrip("_.-") or "model"
-    return f"{stem}-T{options['input_shape'][0] or 'any'}"
+    return folder_name(f"{Path(options['path']).stem}-T{options['input_shape'][0] or 'any'}")
+
+
+def folder_name(text: str) -> str:
+    """Return a text as the name of a folder, with `_` for what is no letter, digit, dot or hyphen."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text).lstrip("_.-") or "model"
 
 
 def _read_config(path: Path) -> dict[str, Any]:

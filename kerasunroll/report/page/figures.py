@@ -55,15 +55,15 @@ class Picture:
         return inline_svg(self.draw, f"{self.place}-{self.what}", self.label)
 
 
-def cost_pictures(rows: Sequence[Row], verdict: Verdict, number: int) -> list[Picture]:
+def cost_pictures(rows: Sequence[Row], verdict: Verdict, place: str) -> list[Picture]:
     """Return what each setting of a group costs: compile, time, memory, graph.
 
     Args:
         rows: The rows of the group.
         verdict: `Verdict` on it.
-        number: Integer. The number of the group on the page, for the names of its pictures.
+        place: String. Where on a page they stand: letters and digits.
     """
-    order = {cost.setting: place for place, cost in enumerate(verdict.costs)}
+    order = {cost.setting: number for number, cost in enumerate(verdict.costs)}
     rows = sorted(rows, key=lambda row: order[row.setting])
     each = "batch" if verdict.constraints.inference else "training step"
     drawn: list[tuple[str, str, Callable[[float], str], list[Bar]]] = [
@@ -73,10 +73,10 @@ def cost_pictures(rows: Sequence[Row], verdict: Verdict, number: int) -> list[Pi
     for what, figure, title, show in _FIGURES:
         bars = [Bar(row.setting, row.figures[figure], order[row.setting]) for row in rows if figure in row.figures]
         drawn.append((what, title, show, bars))
-    return [_bars(f"g{number}", what, title, show, bars) for what, title, show, bars in drawn if bars]
+    return [_bars(place, what, title, show, bars) for what, title, show, bars in drawn if bars]
 
 
-def break_even_picture(verdict: Verdict, number: int) -> Picture | None:
+def break_even_picture(verdict: Verdict, place: str) -> Picture | None:
     """Return the time in all over the number of training steps; `None` where fewer than two settings have one."""
     baseline, totals = verdict.cost(verdict.baseline), times_in_all(verdict)
     if len(totals) < 2 or totals[0].setting != baseline.setting:
@@ -91,12 +91,10 @@ def break_even_picture(verdict: Verdict, number: int) -> Picture | None:
         f"Compiling and {unit} together. Where a line falls below that of {baseline.setting}, its longer compile has "
         "paid for itself (circle). The bands are the 95 % intervals of the time ratios."
     )
-    return Picture(
-        f"g{number}", "time_in_all", lambda: break_even_figure(totals, planned, unit), label, caption, wide=True
-    )
+    return Picture(place, "time_in_all", lambda: break_even_figure(totals, planned, unit), label, caption, wide=True)
 
 
-def gradient_picture(measured: Sequence[Measured], number: int) -> Picture | None:
+def gradient_picture(measured: Sequence[Measured], place: str) -> Picture | None:
     """Return the gradients through time of all settings of a group; `None` where none was trained to the end."""
     trained = trained_histories(measured)
     if not trained:
@@ -106,7 +104,7 @@ def gradient_picture(measured: Sequence[Measured], number: int) -> Picture | Non
         "The gradient on its way back through time (from right to left), at the first training step, where all "
         "settings have the same weights. Unrolling changes what it costs, not what it is: the lines lie on each other."
     )
-    return Picture(f"g{number}", "gradient_through_time", lambda: comparison_figure(trained), label, caption, wide=True)
+    return Picture(place, "gradient_through_time", lambda: comparison_figure(trained), label, caption, wide=True)
 
 
 def growth_pictures(sweep: Sweep, number: int) -> list[Picture]:

@@ -148,7 +148,7 @@ def _sections(run: Run, verdicts: Sequence[Verdict], *, draw: bool = True) -> li
     for number, (group, rows) in enumerate(run.groups.items()):
         verdict = by_group[group]
         measured = [each for each in run.measured if each.variant.group == group]
-        pictures = _pictures(rows, verdict, measured, number) if draw else []
+        pictures = _pictures(rows, verdict, measured, f"g{number}") if draw else []
         tables, notes = page_tables(comparison_tables(rows))
         picture = run.folder / group / "gradients_through_time.png"
         sections.append(
@@ -167,9 +167,9 @@ def _sections(run: Run, verdicts: Sequence[Verdict], *, draw: bool = True) -> li
     return sections
 
 
-def _pictures(rows: Sequence[Row], verdict: Verdict, measured: Sequence[Any], number: int) -> list[Picture]:
-    last = (break_even_picture(verdict, number), gradient_picture(measured, number))
-    return [*cost_pictures(rows, verdict, number), *(picture for picture in last if picture)]
+def _pictures(rows: Sequence[Row], verdict: Verdict, measured: Sequence[Any], place: str) -> list[Picture]:
+    last = (break_even_picture(verdict, place), gradient_picture(measured, place))
+    return [*cost_pictures(rows, verdict, place), *(picture for picture in last if picture)]
 
 
 def _sweeps(run: Run, *, draw: bool) -> list[Section]:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from kerasunroll.measurement.planning.variant import LOOP
 from kerasunroll.measurement.records.record import unit
-from kerasunroll.measurement.statistics.rounds import Comparison
+from kerasunroll.measurement.statistics.rounds import TimeRatio
 from kerasunroll.report.rows import STEP, TIMED_IN_ROUNDS, Row
 from kerasunroll.units import format_bytes, format_count, format_ratio, format_seconds
 
@@ -217,7 +217,7 @@ def _against(row: Row, figure: str, numbers: dict[str, int]) -> Text:
     return Text.assemble(f"{ratio}\n{_interval(comparison)}\n", (comparison.verdict, STYLES[comparison.verdict]))
 
 
-def _interval(comparison: Comparison) -> str:
+def _interval(comparison: TimeRatio) -> str:
     if not comparison.high <= WIDEST**2 * comparison.low:
         return "cannot be told from these rounds"
     return f"{comparison.low:.2f} to {comparison.high:.2f}"

@@ -22,9 +22,9 @@ def group_pictures(rows: Sequence[Row], measured: Sequence[Measured], verdict: V
         measured: What they were made from.
         verdict: `Verdict` on the group.
     """
-    costs = [*cost_pictures(rows, verdict, 0), break_even_picture(verdict, 0)]
+    costs = [*cost_pictures(rows, verdict, "g0"), break_even_picture(verdict, "g0")]
     pictures = {f"{tags.PICTURES}/{picture.what}": picture for picture in costs if picture}
-    if gradients := gradient_picture(measured, 0):
+    if gradients := gradient_picture(measured, "g0"):
         pictures[tags.GRADIENTS] = gradients
     return [
         image_value(tag, *figure_png(picture.draw()), description=picture.caption) for tag, picture in pictures.items()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from kerasunroll.measurement.statistics.intervals import Interval, difference_interval
-from kerasunroll.measurement.statistics.rounds import Comparison
+from kerasunroll.measurement.statistics.rounds import TimeRatio
 from kerasunroll.report.rows import FORWARD, PREDICT, READY, READY_PARTS, STEP, Row
 
 _WIDEST: Final = 100.0  # in logarithms: beyond, there is no limit
@@ -219,7 +219,7 @@ def _cost(row: Row, baseline: Row | None, figure: Timed, *, inference: bool) -> 
     )
 
 
-def _interval(comparison: Comparison | None) -> Interval | None:
+def _interval(comparison: TimeRatio | None) -> Interval | None:
     return Interval(comparison.ratio, comparison.low, comparison.high) if comparison else None
 
 

@@ -1,12 +1,13 @@
-"""Times and sizes as people write them on the command line."""
+"""Times and sizes as people write them."""
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 from kerasunroll.errors import InputError
 from kerasunroll.measurement.workers.worker import Limits
 
-PHASE_SECONDS = 600.0
+PHASE_SECONDS: Final = 600.0
 """What any phase of a worker may take unless told otherwise."""
 
 
@@ -51,13 +52,16 @@ def parse_bytes(text: str, option: str) -> int:
     return size
 
 
-def parse_limits(time_limits: Sequence[str], memory_limit: str | None, phases: Sequence[str]) -> Limits:
+def parse_limits(
+    time_limits: Sequence[str], memory_limit: str | None, phases: Sequence[str], option: str = "--{}-limit"
+) -> Limits:
     """Return what a worker may use.
 
     Args:
         time_limits: Texts such as `10m` for every phase, or `compile=2m` for one.
         memory_limit: A text such as `4GB`, or `None`.
         phases: The phases that there are.
+        option: String. How the two are called in the error, with `{}` for `time` and `memory`.
 
     Raises:
         InputError: If one cannot be used.
@@ -66,10 +70,12 @@ def parse_limits(time_limits: Sequence[str], memory_limit: str | None, phases: S
     for text in time_limits:
         phase, equals, time = text.rpartition("=")
         if not equals:
-            seconds = parse_seconds(text, "--time-limit")
+            seconds = parse_seconds(text, option.format("time"))
         elif phase in phases:
-            by_phase[phase] = parse_seconds(time, f"--time-limit {phase}")
+            by_phase[phase] = parse_seconds(time, f"{option.format('time')} {phase}")
         else:
-            raise InputError(f"Invalid --time-limit: there is no phase '{phase}'. There are {', '.join(phases)}.")
-    memory = None if memory_limit is None else parse_bytes(memory_limit, "--memory-limit")
+            raise InputError(
+                f"Invalid {option.format('time')}: there is no phase '{phase}'. There are {', '.join(phases)}."
+            )
+    memory = None if memory_limit is None else parse_bytes(memory_limit, option.format("memory"))
     return Limits(seconds=seconds, phases=by_phase, memory_bytes=memory)

@@ -1,0 +1,1 @@
+"""How a `Comparison` is shown: as a data frame, as text, as HTML in a notebook, and its pictures one at a time."""
