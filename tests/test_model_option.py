@@ -163,7 +163,7 @@ def test_outputs_that_are_no_array_are_left_out(tmp_path):
         warnings.simplefilter("always")
         result = train(config, tmp_path / "run")
     said = " ".join(str(each.message) for each in warned if each.category is KerasunrollWarning)
-    assert "are no array of real numbers" in said
+    assert "are no arrays of real numbers" in said
     assert "Gradients through time and states are not logged" in said
     assert np.isfinite(result["history"]["loss"]).all()
     assert (tmp_path / "run" / "model.keras").exists()

@@ -149,7 +149,12 @@ def compare(
     with _nothing_left(temporary or place):
         plan = request.write(place)
         undertaking = Undertaking(plan, replace(rules, inference=plan.inference), LocalExecutor())
-    comparison = _carried_out(undertaking, place, progress=progress)
+    try:
+        comparison = _carried_out(undertaking, place, progress=progress)
+    except KeyboardInterrupt:  # before anything was measured
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
+        raise
     if temporary:
         comparison.remove_with_me(temporary)
     return comparison

@@ -15,6 +15,7 @@ from kerasunroll.errors import InputError, KerasunrollWarning
 from kerasunroll.figures.flow_history import save_histories
 from kerasunroll.inspection.model.recurrent import recurrent_layers
 from kerasunroll.models import SavedModel
+from kerasunroll.models.keras_errors import in_one_sentence
 from kerasunroll.models.shipping.pickles import read_pickled
 from kerasunroll.training.config import MODEL_FILE, TrainingConfig
 from kerasunroll.training.outputs import probe_outputs, save_outputs
@@ -93,10 +94,10 @@ def _save(session: Session, path: Path) -> None:
     stack = session.config.stack
     try:
         session.model.save(path)
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except Exception as error:
         if not (isinstance(stack, SavedModel) and stack.is_given):
             raise
-        warnings.warn(f"The trained model is not kept: {error}", KerasunrollWarning, stacklevel=2)
+        warnings.warn(f"The trained model is not kept: {in_one_sentence(error)}", KerasunrollWarning, stacklevel=2)
 
 
 def _given_callbacks(config: TrainingConfig, folder: Path) -> list[keras.callbacks.Callback]:

@@ -94,6 +94,8 @@ def data_of(
     if not isinstance(batch, tuple):
         what = "no batch" if batch is None else f"one of {type(batch).__name__}"
         raise DataError(f"Expected a dataset of batches (x, y) or (x, y, sample_weight), got {what}.")
+    if any(leaf.ndim == 0 for leaf in leaves(batch)):
+        raise DataError("The dataset has single sequences, expected batches of them. Call .batch(32) on it.")
     own = len(next(leaves(batch[0])))
     if batch_size not in (None, own):
         raise InputError(f"The dataset has batches of {own}, got batch_size={batch_size}. Leave out batch_size.")

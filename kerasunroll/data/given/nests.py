@@ -30,7 +30,9 @@ def as_arrays(name: str, nest: Any) -> Any:
     try:
         array = np.asarray(nest)
     except Exception as error:  # lists of unequal lengths, ragged tensors: each library has its own
-        raise DataError(f"{name} is no array: {error}. Give arrays, or a tf.data.Dataset of batches.") from error
+        raise DataError(
+            f"{name} is no array: {str(error).rstrip('.')}. Give arrays, or a tf.data.Dataset of batches."
+        ) from error
     if array.dtype.kind == "O" and all(isinstance(value, str) for value in array.flat):
         return array.astype(str)
     if array.dtype.kind not in "biufUS":

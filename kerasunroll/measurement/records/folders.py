@@ -23,6 +23,6 @@ def claim(folder: Path) -> Path:
                 continue
             raise InputError(f"Cannot make folder '{folder}': '{candidate.parent}' is a file.") from None
         except OSError as error:
-            raise InputError(f"Cannot make folder '{folder}': {error.strerror}. Choose another --logdir.") from error
+            raise InputError(f"Cannot make folder '{folder}': {error.strerror}. Choose another folder.") from error
         return candidate
     raise AssertionError("count never ends")

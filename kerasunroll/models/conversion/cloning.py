@@ -81,7 +81,7 @@ def description(layer: Any, counterparts: Counterparts) -> tuple[dict[str, Any],
     Raises:
         InputError: If Keras cannot say how the layer is made.
     """
-    with _telling_of(layer.name, type(layer)):
+    with _telling_of(layer.name, type(layer).__name__):
         node = {
             "module": type(layer).__module__,
             "class_name": type(layer).__name__,
@@ -99,19 +99,19 @@ def made_from(node: dict[str, Any], objects: dict[str, Any]) -> Any:
     Raises:
         InputError: If Keras cannot make it.
     """
-    with _telling_of(str(node["config"].get("name")), objects[node["registered_name"]]):
+    with _telling_of(str(node["config"].get("name")), str(node["class_name"])):
         return keras.saving.deserialize_keras_object(node, custom_objects=objects, safe_mode=False)
 
 
 @contextmanager
-def _telling_of(name: str, kind: type) -> Iterator[None]:
+def _telling_of(name: str, class_name: str) -> Iterator[None]:
     try:
         yield
     except InputError:
         raise
     except Exception as error:  # whatever the code of the user's classes raises
         raise InputError(
-            f"Keras cannot rebuild '{name}' ({kind.__name__}) from its configuration: "
+            f"Keras cannot rebuild '{name}' ({class_name}) from its configuration: "
             f"{in_one_sentence(error)} Give the class a get_config that returns all arguments of __init__, and a "
             "from_config that takes them."
         ) from error

@@ -228,10 +228,10 @@ class SavedModel(BaseModel):
         settings = self.settings  # refuses what is none
         for layer, setting in zip(self.recurrent, settings, strict=False):
             if is_full(setting) and layer.timesteps is None and layer.features is not None:
+                where = self.name if self.is_given else self.path
                 raise InputError(
-                    f"Layer '{layer.name}' of '{self.path}' cannot be fully unrolled: its number of time steps is "
-                    "unknown. Give the number in the shape of the model's Input, or use another setting, such as k8 "
-                    "or loop."
+                    f"Layer '{layer.name}' of '{where}' cannot be fully unrolled: its number of time steps is unknown. "
+                    "Give the number in the shape of the model's Input, or use another setting, such as k8 or loop."
                 )
         return self
 

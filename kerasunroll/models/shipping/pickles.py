@@ -108,7 +108,7 @@ def _culprit(name: str, value: Any, depth: int = 0) -> Iterator[str]:
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping):
-        yield from ((f"'{key}'", inner) for key, inner in value.items())
+        yield from ((f"'{key}' ({_called(inner)})", inner) for key, inner in value.items())
     elif isinstance(value, list | tuple):
         yield from ((f"number {place} ({_called(inner)})", inner) for place, inner in enumerate(value, start=1))
     elif isinstance(value, functools.partial):
@@ -118,7 +118,9 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f"'{key}'", cell.cell_contents) for key, cell in zip(names, value.__closure__ or (), strict=True))
         used = (key for key in value.__code__.co_names if key in value.__globals__)
         yield from ((f"'{key}'", value.__globals__[key]) for key in used)
-    elif not isinstance(value, type) and hasattr(value, "__dict__"):
+    elif isinstance(value, type):
+        yield from ((f"'{key}'", inner) for key, inner in vars(value).items() if isinstance(inner, FunctionType))
+    elif hasattr(value, "__dict__"):
         yield from ((f"'{key}'", inner) for key, inner in vars(value).items())
 
 

@@ -26,23 +26,23 @@ class ModelRecipe:
 
     Args:
         node: Dict. Keras's configuration of the model.
+        compiled: Dict. What `compile` was given; or what `get_compile_config` returned, where it is the class's own.
         objects: Dict. The classes and functions in it that are not Keras's.
         dtype_policy: String. The model's.
         names: List of strings: the names of its layers, itself first.
         trainable: List of pairs of booleans for each: when it was compiled, and now.
         values: List of arrays: the variables, those of a layer before those of the layers inside.
-        compiled: Dict. What `compile` was given; or what `get_compile_config` returned, where it is the class's own.
         own_compile: Boolean. Whether the class has a `compile` of its own.
         slots: List of arrays: the variables of the optimiser; empty where it has not begun.
     """
 
     node: dict[str, Any]
+    compiled: dict[str, Any]
     objects: dict[str, Any]
     dtype_policy: str
     names: list[str]
     trainable: list[tuple[bool, bool]]
     values: list[Any]
-    compiled: dict[str, Any]
     own_compile: bool
     slots: list[Any]
 
