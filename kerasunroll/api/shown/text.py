@@ -27,7 +27,7 @@ def comparison_text(
         missing: What was not measured to its end.
     """
     file = io.StringIO()
-    console = Console(file=file, width=_WIDTH, highlight=False, markup=False)
+    console = Console(file=file, width=_WIDTH, highlight=False, markup=False, force_jupyter=False)
     for verdict, rows in groups:
         console.print(f"{verdict.group}: {verdict_text(verdict)}")
         console.print(_table(rows))
