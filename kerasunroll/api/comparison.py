@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from kerasunroll.api.decision import Decision
 from kerasunroll.api.shown.frame import variants_frame
 from kerasunroll.api.shown.notebook import comparison_html
 from kerasunroll.api.shown.plots import plot
@@ -28,7 +29,7 @@ from kerasunroll.report.run import Run, planned_training_steps
 from kerasunroll.report.sweeps import find_sweeps
 from kerasunroll.report.tensorboard import write_tensorboard
 from kerasunroll.report.verdict.summary import summary
-from kerasunroll.report.verdict.verdict import Constraints, Verdict, verdicts
+from kerasunroll.report.verdict.verdict import Constraints, verdicts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,7 @@ class Comparison:
     Attributes:
         folder: Path. The folder of the comparison, with its records, logs and TensorBoard's runs.
         rows: Tuple of `Row`, one per variant.
-        verdicts: Tuple of `Verdict`, one per group (network, batch size, ...).
+        verdicts: Tuple of `Decision`, one per group (network, batch size, ...).
 
     Example:
     >>> comparison = kerasunroll.compare(model, x, y)  # doctest: +SKIP
@@ -55,9 +56,8 @@ class Comparison:
         self._run = run
         self.folder = run.folder
         self.rows: tuple[Row, ...] = run.rows
-        self.verdicts: tuple[Verdict, ...] = tuple(
-            verdicts(run.rows, constraints, training_steps=planned_training_steps(run.plan))
-        )
+        found = verdicts(run.rows, constraints, training_steps=planned_training_steps(run.plan))
+        self.verdicts: tuple[Decision, ...] = tuple(map(Decision.of, found))
 
     @classmethod
     def of(cls, folder: Path, plan: Plan, measured: Sequence[Measured], half_width: float = TARGET_HALF_WIDTH) -> Self:
@@ -79,7 +79,7 @@ class Comparison:
         return cls(Run.load(Path(folder)))
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Decision:
         """The verdict on the only group.
 
         Raises:
@@ -230,10 +230,10 @@ class Comparison:
     def _repr_html_(self) -> str:
         return comparison_html(self._groups(), self._run.measured, self.summary, self.missing)
 
-    def _groups(self) -> list[tuple[Verdict, list[Row]]]:
+    def _groups(self) -> list[tuple[Decision, list[Row]]]:
         return [(verdict, [row for row in self.rows if row.group == verdict.group]) for verdict in self.verdicts]
 
-    def _verdict(self, group: str) -> Verdict:
+    def _verdict(self, group: str) -> Decision:
         for verdict in self.verdicts:
             if verdict.group == group:
                 return verdict

@@ -1,9 +1,9 @@
 """Plans: what is still to be done, what fits into a time, and going on where an earlier run ended."""
 
-from pathlib import Path
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest

@@ -1,0 +1,43 @@
+"""A verdict that can be asked for its words and its break-even."""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+from kerasunroll.measurement.statistics.intervals import Interval
+from kerasunroll.report.verdict.costs import break_even
+from kerasunroll.report.verdict.text import small_print, verdict_text
+from kerasunroll.report.verdict.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Decision(Verdict):
+    """Which setting to take: a `Verdict` that speaks."""
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> Self:
+        """Return the decision of a verdict."""
+        return cls(**{each.name: getattr(verdict, each.name) for each in fields(verdict)})
+
+    @property
+    def text(self) -> str:
+        """The verdict in a paragraph: what to take, what it costs, what is out of the question."""
+        return verdict_text(self)
+
+    @property
+    def small_print(self) -> list[str]:
+        """What makes the times less certain, and what to do; empty where nothing does."""
+        return small_print(self)
+
+    def break_even(self, setting: str) -> Interval | None:
+        """Return after how many training steps a setting has taken less than the baseline, with its 95 % interval.
+
+        Args:
+            setting: String, such as `"full"`.
+
+        Returns:
+            `Interval`, or `None` where it never does, or that is not known.
+
+        Raises:
+            StopIteration: If there is no such setting.
+        """
+        return break_even(self.cost(setting), self.cost(self.baseline))
