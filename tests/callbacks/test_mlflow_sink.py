@@ -4,6 +4,7 @@ import io
 import re
 import sys
 
+import keras
 import mlflow
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 from small import compiled, data, fit, stack
 
 from kerasunroll.callbacks import GradientNormLogger, MetricsLogger, StateLogger, comparison_callbacks
-from kerasunroll.callbacks.sinks import MLflowSink
+from kerasunroll.callbacks.sinks import MLflowSink, mlflow_run
 from kerasunroll.callbacks.sinks.mlflow_run import mlflow_name
 from kerasunroll.errors import InputError, KerasunrollWarning
 
@@ -85,13 +86,17 @@ def test_without_an_active_run_the_chosen_experiment_gets_one(uri, monkeypatch):
     assert mlflow.active_run() is None
 
 
-def test_a_second_fit_takes_the_run_up_again(uri):
+def test_a_second_fit_takes_the_run_up_again(uri, monkeypatch):
     sink, model = MLflowSink(uri), compiled(stack())
     callbacks = [kind(None, 1, sinks=[sink], strict=True) for kind in (MetricsLogger, GradientNormLogger)]
-    client, seen = MlflowClient(uri), []
+    client, seen, during = MlflowClient(uri), [], []
+    # Each entry is sent at once, so that the run is open from the first training step on.
+    monkeypatch.setattr(mlflow_run, "MOST_SECONDS", 0.0)
+    status = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: during.append(only_run(client).info.status))
     for _ in range(2):
-        fit(model, callbacks, batches=2)
+        fit(model, [*callbacks, status], batches=2)
         seen.append(only_run(client).info)
+    assert during == ["RUNNING", "RUNNING"]
     assert seen[0].run_id == seen[1].run_id
     assert [info.status for info in seen] == ["FINISHED", "FINISHED"]
     assert seen[1].end_time > seen[0].end_time

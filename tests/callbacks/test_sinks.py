@@ -137,13 +137,22 @@ def test_a_list_of_callbacks_that_keras_is_given_ready_made_too():
     assert [step for _, tag, step in sink.numbers if tag == "batch_loss"] == [3, 4]
 
 
+class Counting(MetricsLogger):
+    works = 0
+
+    def training_steps_end(self, count, logs):
+        self.works += 1
+        super().training_steps_end(count, logs)
+
+
 def test_when_all_sinks_have_failed_nothing_more_is_done():
     sink = Kept(fails="scalars")
-    callbacks = [MetricsLogger(None, 1, sinks=[sink]), GradientNormLogger(None, sinks=[sink])]
+    callbacks = [counting := Counting(None, 1, sinks=[sink]), GradientNormLogger(None, sinks=[sink])]
     with pytest.warns(KerasunrollWarning) as caught:
         fit(compiled(stack()), callbacks, batches=3)
     assert len(said(caught)) == 1
     assert sink.calls == {"scalars": 1, "close": 2}
+    assert counting.works == 1
 
 
 def test_where_tensorboard_fails_the_other_sinks_go_on(tmp_path):
