@@ -9,6 +9,8 @@ import pytest
 # As a user's script would have it: read by TensorFlow when it is imported, which is later than this.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["TF_CPU_ALLOCATOR_USE_BFC"] = "true"
+# MLflow would send usage statistics.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 
 class Events:

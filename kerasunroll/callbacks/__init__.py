@@ -1,4 +1,4 @@
-"""Keras callbacks that log graphs, memory, time and gradients to TensorBoard; each works alone.
+"""Keras callbacks that log graphs, memory, time and gradients, into TensorBoard and other sinks; each works alone.
 
 Importing this package does not import TensorFlow: each public name is loaded when it is first used.
 """

@@ -1,5 +1,6 @@
 """The set of callbacks with which several runs compare in TensorBoard."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,20 @@ from kerasunroll.callbacks.graph_logger import GraphLogger
 from kerasunroll.callbacks.logger import UpdateFrequency, validate_update_freq
 from kerasunroll.callbacks.memory_logger import MemoryLogger
 from kerasunroll.callbacks.metrics_logger import MetricsLogger
+from kerasunroll.callbacks.sinks.sink import Sink
 from kerasunroll.callbacks.state_logger import StateLogger
 from kerasunroll.callbacks.time_logger import TimeLogger
 
 
 def comparison_callbacks(
-    log_dir: str | Path,
+    log_dir: str | Path | None,
     *,
     update_freq: UpdateFrequency = 10,
     graph: bool = True,
     time: bool = True,
     gradient_flow: bool = True,
     states_of: Any = None,
+    sinks: Sequence[Sink] = (),
     strict: bool = False,
 ) -> list[keras.callbacks.Callback]:
     """Return the callbacks that log graphs, time, memory and gradients, and losses and metrics as Keras does.
@@ -33,7 +36,7 @@ def comparison_callbacks(
 
     Args:
         log_dir: Path. The folder of the variant, for example `"logs/lstm-L2-U64-T64/full"`; runs `train`, `validation`
-            and `forward` are made in it.
+            and `forward` are made in it. `None` for no TensorBoard.
         update_freq: `"epoch"`, `"batch"` or an integer: losses, gradient norms, times and memory are logged every so
             many training steps. Defaults to 10.
         graph: Boolean. Whether to write the op-level graphs. Defaults to `True`.
@@ -41,13 +44,15 @@ def comparison_callbacks(
         gradient_flow: Boolean. Whether to log gradients through time, every 50 training steps. Defaults to `True`.
         states_of: Array or `None`. Inputs, whose first sequence's inner states are shown after each epoch. Defaults to
             `None`: no states.
+        sinks: List of `kerasunroll.callbacks.sinks.Sink`, such as `JsonLinesSink`: where everything is written beside
+            TensorBoard, or instead of it with `log_dir=None`. Defaults to none.
         strict: Boolean. Whether what cannot be logged ends the training with an error. Defaults to `False`.
 
     Returns:
         A list of Keras callbacks, to be passed to `fit`.
 
     Raises:
-        InputError: If `update_freq` is nonsense.
+        InputError: If `update_freq` is nonsense, or if there is neither a `log_dir` nor a sink.
 
     Example:
     >>> for name, model in variants(lstm_stack, ["loop", "full"], input_shape=(64, 1)).items():
@@ -55,17 +60,18 @@ def comparison_callbacks(
     ...     model.fit(x, y, callbacks=comparison_callbacks(f"logs/lstm/{name}"))
     """
     update_freq = validate_update_freq(update_freq)
+    common: dict[str, Any] = {"sinks": sinks, "strict": strict}
     callbacks: list[keras.callbacks.Callback] = [
-        MetricsLogger(log_dir, update_freq, strict=strict),
-        MemoryLogger(log_dir, update_freq, strict=strict),
-        GradientNormLogger(log_dir, update_freq, strict=strict),
+        MetricsLogger(log_dir, update_freq, **common),
+        MemoryLogger(log_dir, update_freq, **common),
+        GradientNormLogger(log_dir, update_freq, **common),
     ]
     if time:
-        callbacks.append(TimeLogger(log_dir, update_freq, strict=strict))
+        callbacks.append(TimeLogger(log_dir, update_freq, **common))
     if graph:
-        callbacks.append(GraphLogger(log_dir, strict=strict))
+        callbacks.append(GraphLogger(log_dir, **common))
     if gradient_flow:
-        callbacks.append(GradientFlowLogger(log_dir, strict=strict))
+        callbacks.append(GradientFlowLogger(log_dir, **common))
     if states_of is not None:
-        callbacks.append(StateLogger(log_dir, states_of, strict=strict))
+        callbacks.append(StateLogger(log_dir, states_of, **common))
     return callbacks

@@ -1,6 +1,7 @@
 """The callback that shows the gradient on its way back through time, as training goes on."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import numpy as np
 from kerasunroll.callbacks.event_files.event_log import figure_png
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
 from kerasunroll.callbacks.pace import Pace
+from kerasunroll.callbacks.sinks.sink import Sink
 from kerasunroll.callbacks.training_step.flow_tap import FlowTap
 from kerasunroll.callbacks.training_step.train_function import TrainFunction
 from kerasunroll.errors import KerasunrollWarning
@@ -50,11 +52,12 @@ class GradientFlowLogger(Logger):
     gradients are those of the last training step of an execution.
 
     Args:
-        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
+        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`; `None` for no TensorBoard.
         update_freq: `"epoch"` (the first training step of each epoch), `"batch"` or an integer: every so many training
             steps, beginning with the first. Defaults to 50.
         probe: Tuple `(x, y)` or `(x, y, sample_weight)`, or `None` for the training batch itself. Defaults to `None`.
         norm_range: Tuple of two floats, the ends of the colour scale. Defaults to 1e-12 and 1.
+        sinks: List of `kerasunroll.callbacks.sinks.Sink`, written into beside TensorBoard. Defaults to none.
         strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 
     Attributes:
@@ -72,14 +75,15 @@ class GradientFlowLogger(Logger):
 
     def __init__(
         self,
-        log_dir: str | Path,
+        log_dir: str | Path | None,
         update_freq: UpdateFrequency = DEFAULT_UPDATE_FREQ,
         *,
         probe: tuple[Any, ...] | None = None,
         norm_range: tuple[float, float] = NORM_RANGE,
+        sinks: Sequence[Sink] = (),
         strict: bool = False,
     ) -> None:
-        super().__init__(log_dir, update_freq, strict=strict)
+        super().__init__(log_dir, update_freq, sinks=sinks, strict=strict)
         self.probe = probe
         self.norm_range = norm_range
         self.model_changes()

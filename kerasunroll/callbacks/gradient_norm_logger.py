@@ -1,12 +1,14 @@
 """The callback that logs the norms of the gradients."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
+from kerasunroll.callbacks.sinks.sink import Sink
 from kerasunroll.callbacks.training_step.norm_buffer import BUFFERED, NormBuffer
 from kerasunroll.callbacks.training_step.train_function import TrainFunction
 
@@ -36,9 +38,10 @@ class GradientNormLogger(Logger):
     Tags: `gradient_norm/global` and `gradient_norm/<weight path>`.
 
     Args:
-        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
+        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`; `None` for no TensorBoard.
         update_freq: `"batch"` or an integer: every so many training steps, or `"epoch"`: the last training step of
             each epoch. Defaults to 1.
+        sinks: List of `kerasunroll.callbacks.sinks.Sink`, written into beside TensorBoard. Defaults to none.
         strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 
     Example:
@@ -47,8 +50,15 @@ class GradientNormLogger(Logger):
 
     subject = "Gradient norms are"
 
-    def __init__(self, log_dir: str | Path, update_freq: UpdateFrequency = 1, *, strict: bool = False) -> None:
-        super().__init__(log_dir, update_freq, strict=strict)
+    def __init__(
+        self,
+        log_dir: str | Path | None,
+        update_freq: UpdateFrequency = 1,
+        *,
+        sinks: Sequence[Sink] = (),
+        strict: bool = False,
+    ) -> None:
+        super().__init__(log_dir, update_freq, sinks=sinks, strict=strict)
         self._buffer: NormBuffer | None = None
         self._wall_times: list[float] = []
 

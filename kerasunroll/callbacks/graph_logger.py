@@ -1,7 +1,7 @@
 """The callback that shows the graphs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,9 @@ import keras
 import tensorflow as tf
 from keras.src.models.functional import Functional
 
-from kerasunroll.callbacks.event_files.event_log import EventLog
 from kerasunroll.callbacks.logger import Guard, Logger
+from kerasunroll.callbacks.sinks.run_log import RunLog
+from kerasunroll.callbacks.sinks.sink import Sink
 from kerasunroll.callbacks.training_step.train_function import TrainFunction
 from kerasunroll.errors import InputError
 from kerasunroll.inspection.graph.census import GraphCensus, forward_graph, graph_census
@@ -31,8 +32,9 @@ class GraphLogger(Logger):
     A model without a `call` (a GAN with a `train_step` of its own) has no forward pass to show: a warning says so.
 
     Args:
-        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
+        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`; `None` for no TensorBoard.
         max_bytes: Integer. A larger graph is shown with fewer time steps, and a text says so. Defaults to 20 MB.
+        sinks: List of `kerasunroll.callbacks.sinks.Sink`, written into beside TensorBoard. Defaults to none.
         strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 
     Example:
@@ -41,10 +43,17 @@ class GraphLogger(Logger):
 
     subject = "Graphs are"
 
-    def __init__(self, log_dir: str | Path, max_bytes: int = MAX_BYTES, *, strict: bool = False) -> None:
-        super().__init__(log_dir, strict=strict)
+    def __init__(
+        self,
+        log_dir: str | Path | None,
+        max_bytes: int = MAX_BYTES,
+        *,
+        sinks: Sequence[Sink] = (),
+        strict: bool = False,
+    ) -> None:
+        super().__init__(log_dir, sinks=sinks, strict=strict)
         self.max_bytes = max_bytes
-        self._forward_log = EventLog(self.log_dir / "forward")
+        self._forward_log = self.log_of("forward")
         self._traced: _TracedTrainingStep | None = None
 
     def model_changes(self) -> None:
@@ -80,12 +89,7 @@ class GraphLogger(Logger):
             raise InputError(f"Model '{self.model.name}' has no method `call`, so there is no forward pass to show.")
         self._write(self._forward_log, "forward", forward_graph(self.model, traced.input_spec))
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Close the event files."""
-        super().on_train_end(logs)
-        self._forward_log.close()
-
-    def _write(self, log: EventLog, kind: str, graph: Any) -> GraphCensus:
+    def _write(self, log: RunLog, kind: str, graph: Any) -> GraphCensus:
         census = graph_census(graph.as_graph_def())
         shown = readable_graph(graph, self.model, self.max_bytes)
         log.graph(shown.graph_def)
@@ -125,8 +129,12 @@ class _TracedTrainingStep:
         self.graph = tf.compat.v1.get_default_graph() if tf.inside_function() else None
 
 
-def _write_layers(log: EventLog, model: keras.Model) -> None:
+def _write_layers(log: RunLog, model: keras.Model) -> None:
     """Write the layers of a model, if they are a graph that Keras knows."""
-    if isinstance(model, keras.Sequential | Functional):
-        with suppress(Exception):  # a layer of the user's without get_config; the other graphs are there
-            log.layers(model.to_json())
+    if not isinstance(model, keras.Sequential | Functional):
+        return
+    try:
+        model_json = model.to_json()
+    except Exception:  # noqa: BLE001 - a layer of the user's without get_config; the other graphs are there
+        return
+    log.layers(model_json)

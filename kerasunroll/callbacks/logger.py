@@ -1,14 +1,17 @@
-"""What the callbacks of this package have in common: where they write, when, and that they never stop a training."""
+"""What the callbacks of this package have in common: when they write, and that they never stop a training."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, ParamSpec
 
 import keras
 
-from kerasunroll.callbacks.event_files.event_log import EventLog
+from kerasunroll.callbacks.sinks.group import SinkGroup
+from kerasunroll.callbacks.sinks.run_log import RunLog
+from kerasunroll.callbacks.sinks.sink import Sink
+from kerasunroll.callbacks.sinks.tensorboard import TensorBoardSink
 from kerasunroll.callbacks.training_step.optimizers import training_steps_done
 from kerasunroll.errors import InputError, KerasunrollWarning
 
@@ -40,7 +43,7 @@ def validate_update_freq(update_freq: object) -> UpdateFrequency:
 
 
 class Logger(keras.callbacks.Callback):
-    """Base class: writes into `log_dir/<run>`, numbers training steps, and keeps its own failures from the training.
+    """Base class: writes into TensorBoard and other sinks, numbers training steps, and never stops a training.
 
     A subclass overrides the methods below `on_test_end`, not Keras's. What they raise turns the logger off until the
     next `fit`: one warning says what is not logged any more and why, and the training goes on.
@@ -49,24 +52,33 @@ class Logger(keras.callbacks.Callback):
     a model that was saved and loaded, logs goes on where the first ended. With another model, a logger begins anew.
 
     Args:
-        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
+        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`; `None` for no TensorBoard.
         update_freq: `"epoch"`, `"batch"` or an integer: every so many training steps.
+        sinks: List of `kerasunroll.callbacks.sinks.Sink`, written into beside TensorBoard. Defaults to none.
         strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 
     Attributes:
         training_step: Integer. How many training steps have been done.
     """
 
-    run: ClassVar[str] = "train"
     subject: ClassVar[str]
     """What is logged, as a warning says it: "gradient norms"."""
 
-    def __init__(self, log_dir: str | Path, update_freq: UpdateFrequency = "epoch", *, strict: bool = False) -> None:
+    def __init__(
+        self,
+        log_dir: str | Path | None,
+        update_freq: UpdateFrequency = "epoch",
+        *,
+        sinks: Sequence[Sink] = (),
+        strict: bool = False,
+    ) -> None:
         super().__init__()
-        self.log_dir = Path(log_dir)
         self.update_freq = validate_update_freq(update_freq)
         self.strict = strict
-        self.log = EventLog(self.log_dir / self.run)
+        self.log_dir = None if log_dir is None else Path(log_dir)
+        self._tensorboard = None if log_dir is None else TensorBoardSink(log_dir)
+        self._sinks = SinkGroup(sinks, self._sink_failed, first=self._tensorboard)
+        self.log = self.log_of("train")
         self.training_step = 0
         self._logged_model: keras.Model | None = None
         self._is_off = False
@@ -76,6 +88,7 @@ class Logger(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Begin, anew with a model that was not trained with this logger before."""
         self._is_off = False
+        self._sinks.begin(self.params)  # one dict for all callbacks of a fit
         self.guarded(self._prepare)()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
@@ -97,9 +110,9 @@ class Logger(keras.callbacks.Callback):
         self.guarded(self.epoch_ends)(epoch, logs or {})
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Write the rest, and close the event file."""
+        """Write the rest, and close the sinks."""
         self.guarded(self.training_ends)()
-        self.log.close()
+        self._sinks.close()
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Write what is due after a validation."""
@@ -129,6 +142,10 @@ class Logger(keras.callbacks.Callback):
     def training_ends(self) -> None:
         """Write the rest."""
 
+    def log_of(self, run: str) -> RunLog:
+        """Return what writes into a run: `"train"`, which is `self.log`, `"validation"` or `"forward"`."""
+        return RunLog(run, self._sinks.write)
+
     def is_due(self) -> bool:
         """Tell whether an entry is due after this training step, and if so, take it as made.
 
@@ -145,7 +162,7 @@ class Logger(keras.callbacks.Callback):
 
         @wraps(work)
         def guarded_work(*args: P.args, **kwargs: P.kwargs) -> None:
-            if self._is_off:
+            if self._is_off or self._sinks.all_failed:
                 return
             try:
                 work(*args, **kwargs)
@@ -160,13 +177,21 @@ class Logger(keras.callbacks.Callback):
             raise error
         if not self._is_off:
             self._is_off = True
-            reason = str(error) if isinstance(error, InputError | OSError) else f"{type(error).__name__}: {error}"
-            warnings.warn(
-                f"{self.subject} no longer logged into '{self.log_dir}' (training step {self.training_step}); the "
-                f"training goes on. The reason: {reason}",
-                KerasunrollWarning,
-                stacklevel=2,
-            )
+            self._warn(f"{self.subject} no longer logged into {self._sinks}", error)
+
+    def _sink_failed(self, sink: Sink, error: Exception) -> None:
+        if self.strict:
+            raise error
+        subject = self.subject if sink is self._tensorboard else "Entries are"  # other sinks are shared
+        self._warn(f"{subject} no longer logged into {sink}", error)
+
+    def _warn(self, what: str, error: Exception) -> None:
+        reason = str(error) if isinstance(error, InputError | OSError) else f"{type(error).__name__}: {error}"
+        warnings.warn(
+            f"{what} (training step {self.training_step}); the training goes on. The reason: {reason}",
+            KerasunrollWarning,
+            stacklevel=2,
+        )
 
     def _prepare(self) -> None:
         if self.model is not self._logged_model:

@@ -1,6 +1,7 @@
 """The callback that logs memory."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import psutil
 
 from kerasunroll.callbacks.device_memory import EXACT_CPU_MEMORY, DeviceMemory, fullest
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
+from kerasunroll.callbacks.sinks.sink import Sink
 from kerasunroll.errors import KerasunrollWarning
 
 
@@ -23,9 +25,10 @@ class MemoryLogger(Logger):
     would be far too small, so it is not logged, and a warning says so once.
 
     Args:
-        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
+        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`; `None` for no TensorBoard.
         update_freq: `"epoch"`: the largest peak of the epoch's training steps; `"batch"` or an integer: the largest
             of so many training steps. Defaults to `"epoch"`.
+        sinks: List of `kerasunroll.callbacks.sinks.Sink`, written into beside TensorBoard. Defaults to none.
         strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 
     Attributes:
@@ -39,8 +42,15 @@ class MemoryLogger(Logger):
 
     subject = "Memory is"
 
-    def __init__(self, log_dir: str | Path, update_freq: UpdateFrequency = "epoch", *, strict: bool = False) -> None:
-        super().__init__(log_dir, update_freq, strict=strict)
+    def __init__(
+        self,
+        log_dir: str | Path | None,
+        update_freq: UpdateFrequency = "epoch",
+        *,
+        sinks: Sequence[Sink] = (),
+        strict: bool = False,
+    ) -> None:
+        super().__init__(log_dir, update_freq, sinks=sinks, strict=strict)
         self._process = psutil.Process()
         self._memory: DeviceMemory | None = None
         self._warned = False

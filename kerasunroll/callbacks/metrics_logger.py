@@ -1,13 +1,14 @@
 """The callback that logs losses and metrics, under the tags of Keras's own TensorBoard callback."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasunroll.callbacks.event_files.event_log import EventLog
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
+from kerasunroll.callbacks.sinks.sink import Sink
 
 _VALIDATION = "val_"
 
@@ -24,9 +25,10 @@ class MetricsLogger(Logger):
     folder.
 
     Args:
-        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
+        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`; `None` for no TensorBoard.
         update_freq: `"epoch"`, `"batch"` or an integer: `batch_<name>` every so many training steps. Defaults to
             `"epoch"`: not at all.
+        sinks: List of `kerasunroll.callbacks.sinks.Sink`, written into beside TensorBoard. Defaults to none.
         strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 
     Example:
@@ -35,9 +37,16 @@ class MetricsLogger(Logger):
 
     subject = "Losses and metrics are"
 
-    def __init__(self, log_dir: str | Path, update_freq: UpdateFrequency = "epoch", *, strict: bool = False) -> None:
-        super().__init__(log_dir, update_freq, strict=strict)
-        self._validation_log = EventLog(self.log_dir / "validation")
+    def __init__(
+        self,
+        log_dir: str | Path | None,
+        update_freq: UpdateFrequency = "epoch",
+        *,
+        sinks: Sequence[Sink] = (),
+        strict: bool = False,
+    ) -> None:
+        super().__init__(log_dir, update_freq, sinks=sinks, strict=strict)
+        self._validation_log = self.log_of("validation")
         self.model_changes()
 
     def model_changes(self) -> None:
@@ -68,11 +77,6 @@ class MetricsLogger(Logger):
     def validation_ends(self, logs: dict[str, Any]) -> None:
         """Write losses and metrics over training steps."""
         self._validation_log.scalars(_tagged("evaluation_{}_vs_iterations", logs), self.training_step)
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Close the event files."""
-        super().on_train_end(logs)
-        self._validation_log.close()
 
 
 def _tagged(tag: str, logs: dict[str, Any]) -> dict[str, float]:

@@ -1,11 +1,13 @@
 """The callback that shows the inner states over time."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from kerasunroll.callbacks.event_files.event_log import figure_png
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
 from kerasunroll.callbacks.pace import Pace
+from kerasunroll.callbacks.sinks.sink import Sink
 from kerasunroll.figures.states import state_heatmap
 from kerasunroll.inspection import StateProbe
 from kerasunroll.models.building import build_from
@@ -18,9 +20,10 @@ class StateLogger(Logger):
     when due and 0.5 % of the time allow it, and at the end of training.
 
     Args:
-        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
+        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`; `None` for no TensorBoard.
         x: Array. A batch of inputs; its first sequence is shown.
         update_freq: `"epoch"`, `"batch"` or an integer: every so many training steps. Defaults to `"epoch"`.
+        sinks: List of `kerasunroll.callbacks.sinks.Sink`, written into beside TensorBoard. Defaults to none.
         strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 
     Raises:
@@ -34,9 +37,15 @@ class StateLogger(Logger):
     subject = "States are"
 
     def __init__(
-        self, log_dir: str | Path, x: Any, update_freq: UpdateFrequency = "epoch", *, strict: bool = False
+        self,
+        log_dir: str | Path | None,
+        x: Any,
+        update_freq: UpdateFrequency = "epoch",
+        *,
+        sinks: Sequence[Sink] = (),
+        strict: bool = False,
     ) -> None:
-        super().__init__(log_dir, update_freq, strict=strict)
+        super().__init__(log_dir, update_freq, sinks=sinks, strict=strict)
         self.x = x
 
     def training_begins(self) -> None:

@@ -1,10 +1,12 @@
 """The callback that logs how long training steps take."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
+from kerasunroll.callbacks.sinks.sink import Sink
 from kerasunroll.callbacks.training_step.train_function import Call, TrainFunction
 
 
@@ -20,8 +22,9 @@ class TimeLogger(Logger):
       work on the graph.
 
     Args:
-        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`.
+        log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`; `None` for no TensorBoard.
         update_freq: `"epoch"`, `"batch"` or an integer: every so many training steps. Defaults to `"epoch"`.
+        sinks: List of `kerasunroll.callbacks.sinks.Sink`, written into beside TensorBoard. Defaults to none.
         strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 
     Attributes:
@@ -32,8 +35,15 @@ class TimeLogger(Logger):
 
     subject = "Times are"
 
-    def __init__(self, log_dir: str | Path, update_freq: UpdateFrequency = "epoch", *, strict: bool = False) -> None:
-        super().__init__(log_dir, update_freq, strict=strict)
+    def __init__(
+        self,
+        log_dir: str | Path | None,
+        update_freq: UpdateFrequency = "epoch",
+        *,
+        sinks: Sequence[Sink] = (),
+        strict: bool = False,
+    ) -> None:
+        super().__init__(log_dir, update_freq, sinks=sinks, strict=strict)
         self._function: TrainFunction | None = None
         self._reset()
 

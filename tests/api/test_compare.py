@@ -213,12 +213,22 @@ class TestOnePathThroughTheCode:
         keras.utils.set_random_seed(0)
         build(False).save(tmp_path / "mine.keras")
         source, model = f"npz:{tmp_path / 'data.npz'}", tmp_path / "mine.keras"
-        options = ["--epochs", "1", "--batch-size", "16", "--processes", "1", "--max-rounds", "10"]
+        options = [
+            "--unroll",
+            "loop",
+            "--unroll",
+            "full",
+            "--epochs",
+            "1",
+            "--batch-size",
+            "16",
+            "--processes",
+            "1",
+            "--max-rounds",
+            "10",
+        ]
         with pytest.raises(SystemExit) as end:
-            main(
-                ["compare", "--model", str(model), "--source", source, "--logdir", str(tmp_path), "--unroll", "loop"]
-                + ["--unroll", "full", *options]
-            )
+            main(["compare", "--model", str(model), "--source", source, "--logdir", str(tmp_path), *options])
         assert end.value.code == 0
         commanded = kerasunroll.Comparison.load(tmp_path / "compare")
         called = kerasunroll.compare(model, source, batch_size=16, **QUICK)
@@ -295,48 +305,47 @@ def dataset(*, batched=True):
     return found.batch(16) if batched else found
 
 
+X, Y = some_data()
 BAD = {
-    "an uncompiled model": (lambda x, y: {"model": lstm(compiled=False)}, "is not compiled"),
-    "an uncompiled function": (lambda x, y: {"model": lambda unroll: lstm(compiled=False)}, "is not compiled"),
-    "no recurrent layer": (lambda x, y: {"model": lstm(layer=keras.layers.Flatten())}, "no recurrent layer"),
-    "no model": (lambda x, y: {"model": 3}, "got int"),
-    "a setting twice": (lambda x, y: {"unroll": ["loop", "full", False]}, "'loop' is there twice"),
-    "no setting": (lambda x, y: {"unroll": []}, "at least one unroll setting"),
-    "an unknown setting": (lambda x, y: {"unroll": "half"}, "got 'half'"),
-    "a setting for two layers": (lambda x, y: {"unroll": ["loop,full"]}, "each of the 1 layers"),
-    "full, T unknown": (lambda x, y: {"model": lstm(timesteps=None)}, "cannot be fully unrolled"),
-    "other features": (lambda x, y: {"x": x[..., :2]}, r"takes the shape \(any, 6, 3\)"),
-    "targets that the loss refuses": (lambda x, y: {"y": np.zeros((48, 7))}, "does not take the data"),
-    "other lengths": (lambda x, y: {"y": y[:-1]}, "x has 48, y has 47"),
-    "no data": (lambda x, y: {"x": None, "y": None}, "Expected data"),
-    "empty data": (lambda x, y: {"x": x[:0], "y": y[:0]}, "x is empty"),
-    "a loss that cannot be sent": (lambda x, y: {"model": with_loss(locked_loss)}, r"'LOCK' of 'loss' \(locked_loss\)"),
+    "an uncompiled model": (lambda: {"model": lstm(compiled=False)}, "is not compiled"),
+    "an uncompiled function": (lambda: {"model": lambda _: lstm(compiled=False)}, "is not compiled"),
+    "no recurrent layer": (lambda: {"model": lstm(layer=keras.layers.Flatten())}, "no recurrent layer"),
+    "no model": (lambda: {"model": 3}, "got int"),
+    "a setting twice": (lambda: {"unroll": ["loop", "full", False]}, "'loop' is there twice"),
+    "no setting": (lambda: {"unroll": []}, "at least one unroll setting"),
+    "an unknown setting": (lambda: {"unroll": "half"}, "got 'half'"),
+    "a setting for two layers": (lambda: {"unroll": ["loop,full"]}, "each of the 1 layers"),
+    "full, T unknown": (lambda: {"model": lstm(timesteps=None)}, "cannot be fully unrolled"),
+    "other features": (lambda: {"x": X[..., :2]}, r"takes the shape \(any, 6, 3\)"),
+    "targets that the loss refuses": (lambda: {"y": np.zeros((48, 7))}, "does not take the data"),
+    "other lengths": (lambda: {"y": Y[:-1]}, "x has 48, y has 47"),
+    "no data": (lambda: {"x": None, "y": None}, "Expected data"),
+    "empty data": (lambda: {"x": X[:0], "y": Y[:0]}, "x is empty"),
+    "a loss that cannot be sent": (lambda: {"model": with_loss(locked_loss)}, r"'LOCK' of 'loss' \(locked_loss\)"),
     "a lambda that cannot be sent": (
-        lambda x, y: {"model": with_loss(lambda a, b, lock=LOCK: keras.ops.mean(b, -1))},
+        lambda: {"model": with_loss(lambda a, b, lock=LOCK: keras.ops.mean(b, -1))},
         r"'loss' \(<lambda>\).* cannot be sent",
     ),
-    "a callback that cannot be sent": (lambda x, y: {"callbacks": [LOCK]}, r"number 1 \(lock\) of callbacks"),
-    "an unwritable folder": (lambda x, y: {"folder": "/proc/nothing"}, "Cannot make folder"),
-    "a batch too large": (lambda x, y: {"batch_size": 49}, "more than the 48 sequences"),
-    "batches without end": (lambda x, y: {"x": dataset().repeat(), "y": None}, "steps_per_epoch"),
-    "no batches": (lambda x, y: {"x": dataset().take(0), "y": None}, "got no batch"),
-    "single sequences": (lambda x, y: {"x": dataset(batched=False), "y": None}, r"\.batch\(32\)"),
-    "targets beside batches": (lambda x, y: {"x": dataset()}, "y= is for arrays"),
-    "both weights": (lambda x, y: {"class_weight": {0: 1.0}, "sample_weight": np.ones(48)}, "not both"),
-    "a failing function": (lambda x, y: {"model": lambda unroll: 1 / 0}, "ZeroDivisionError"),
-    "a function without a model": (lambda x, y: {"model": lambda unroll: None}, "got NoneType"),
+    "a callback that cannot be sent": (lambda: {"callbacks": [LOCK]}, r"number 1 \(lock\) of callbacks"),
+    "an unwritable folder": (lambda: {"folder": "/proc/nothing"}, "Cannot make folder"),
+    "a batch too large": (lambda: {"batch_size": 49}, "more than the 48 sequences"),
+    "batches without end": (lambda: {"x": dataset().repeat(), "y": None}, "steps_per_epoch"),
+    "no batches": (lambda: {"x": dataset().take(0), "y": None}, "got no batch"),
+    "single sequences": (lambda: {"x": dataset(batched=False), "y": None}, r"\.batch\(32\)"),
+    "targets beside batches": (lambda: {"x": dataset()}, "y= is for arrays"),
+    "both weights": (lambda: {"class_weight": {0: 1.0}, "sample_weight": np.ones(48)}, "not both"),
+    "a failing function": (lambda: {"model": lambda _: 1 / 0}, "ZeroDivisionError"),
+    "a function without a model": (lambda: {"model": lambda _: None}, "got NoneType"),
     "a stack without a head": (
-        lambda x, y: {"model": StackConfig(cell="gru", input_shape=(6, 3), units=(4,))},
+        lambda: {"model": StackConfig(cell="gru", input_shape=(6, 3), units=(4,))},
         "no head",
     ),
     "a stack of another shape": (
-        lambda x, y: {
-            "model": StackConfig(cell="gru", input_shape=(7, 3), units=(4,), head=kerasunroll.Classification(3))
-        },
+        lambda: {"model": StackConfig(cell="gru", input_shape=(7, 3), units=(4,), head=kerasunroll.Classification(3))},
         r"Give input_shape=\(6, 3\)",
     ),
-    "no budget": (lambda x, y: {"budget": "soon"}, "Invalid budget"),
-    "resume with a model": (lambda x, y: {"resume": "logs/compare"}, "Leave these out"),
+    "no budget": (lambda: {"budget": "soon"}, "Invalid budget"),
+    "resume with a model": (lambda: {"resume": "logs/compare"}, "Leave these out"),
 }
 
 
