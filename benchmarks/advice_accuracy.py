@@ -25,6 +25,7 @@ from statistics import median
 
 import advice_reference
 import numpy as np
+from kerasunroll.cli.quantities import parse_seconds
 from rich.console import Console
 
 from kerasunroll.advice import Advice, Network
@@ -34,7 +35,6 @@ from kerasunroll.advice.calibration import GROUPS, ROUNDS, Calibration, Group, e
 from kerasunroll.advice.model import FIGURES, Example, fit_factors
 from kerasunroll.advice.reference import Reference, reference
 from kerasunroll.cli.console import progress_bar
-from kerasunroll.cli.quantities import parse_seconds
 from kerasunroll.measurement.planning.findings import Findings, Measured, is_finished
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.planning.variant import Variant

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kerasunroll.cli.quantities import parse_seconds
 from rich.console import Console
 from rich.table import Table
 
@@ -28,7 +29,6 @@ from kerasunroll.advice.calibration import ROUNDS, Group, examples_of, measure_g
 from kerasunroll.advice.model import FIGURES, Coefficients, Example, fit_coefficients, predict
 from kerasunroll.advice.reference import FILE, Reference
 from kerasunroll.cli.console import progress_bar
-from kerasunroll.cli.quantities import parse_seconds
 from kerasunroll.measurement.progress import OnProgress, Progress
 from kerasunroll.measurement.records.environment import environment
 from kerasunroll.measurement.workers.environment_variables import COUNTED, TIMED

@@ -17,6 +17,7 @@ from kerasunroll.data.names import GIVEN, SourceName
 from kerasunroll.errors import DataError, InputError
 
 FOLDER: Final = "given/data"
+_GIVEN: Final = str(SourceName(GIVEN, (FOLDER,)))
 
 
 @dataclass(frozen=True)
@@ -24,23 +25,20 @@ class Data:
     """The sequences that were passed.
 
     Args:
-        source: `Source` of a name, which stays where it is; else `None`.
+        name: String. The name of the source, as a `TrainingConfig` has it.
+        source: `Source` of that name, which stays where it is; `None` for what came from Python.
         train: Nested arrays `(x, y, sample_weight)`, or a `tf.data.Dataset` of batches.
         validation: Likewise, or `None`.
         batch: One batch of nested arrays.
         batch_size: Integer.
     """
 
+    name: str
     source: Source | None
     train: Any
     validation: Any
     batch: tuple[Any, ...]
     batch_size: int
-
-    @property
-    def name(self) -> str:
-        """The name of the source, as a `TrainingConfig` has it."""
-        return self.source.name if self.source else str(SourceName(GIVEN, (FOLDER,)))
 
     def write(self, folder: Path) -> Source | GivenData:
         """Write what does not lie in files already, and return what a worker will train on."""
@@ -74,7 +72,9 @@ def data_of(
         _refuse("a data source has its own", y=y, sample_weight=sample_weight, validation_data=validation_data)
         source = open_source(x)
         size = batch_size or 32
-        return Data(source, None, None, tuple(source.batch(source.check_batch_size(size))), size)
+        return Data(
+            str(SourceName.parse(x)), source, None, None, tuple(source.batch(source.check_batch_size(size))), size
+        )
     if _are_arrays(x):
         train = batch_of(x, y, sample_weight)
         train = train if class_weight is None else with_class_weights(train, class_weight)
@@ -84,7 +84,7 @@ def data_of(
         sequences = len(next(leaves(train[0])))
         if size > sequences:
             raise DataError(f"batch_size={size} is more than the {sequences} sequences. Take at most {sequences}.")
-        return Data(None, train, _validation_arrays(validation_data), _first(train, size), size)
+        return Data(_GIVEN, None, train, _validation_arrays(validation_data), _first(train, size), size)
     _refuse("the batches of a dataset hold them", y=y, sample_weight=sample_weight)
     batches = as_dataset("the dataset", x, steps_per_epoch)
     if class_weight is not None:
@@ -99,7 +99,7 @@ def data_of(
     own = len(next(leaves(batch[0])))
     if batch_size not in (None, own):
         raise InputError(f"The dataset has batches of {own}, got batch_size={batch_size}. Leave out batch_size.")
-    return Data(None, batches, validation, batch, own)
+    return Data(_GIVEN, None, batches, validation, batch, own)
 
 
 def _refuse(why: str, **given: Any) -> None:
