@@ -93,6 +93,6 @@ def _draw(axes: Axes, panel: CurvePanel) -> None:
     axes.set_xlabel("time step t")
     axes.set_ylabel(panel.label)
     axes.set_xlim(-0.5, len(time_steps) - 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)

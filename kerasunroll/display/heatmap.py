@@ -36,13 +36,15 @@ class Heatmap:
         unmasked: Boolean array (T,), `False` where nothing is to be seen.
         scale: The colour scale, a `Scale`.
         label: String. What the colour bar says.
+        rows: String. What a row is. Defaults to `"unit"`.
     """
 
     title: str
     values: npt.NDArray[Any]
-    unmasked: npt.NDArray[np.bool_]
+    unmasked: npt.NDArray[Any]
     scale: Scale
     label: str
+    rows: str = "unit"
 
 
 def heatmap_figure(
@@ -68,13 +70,15 @@ def heatmap_figure(
             place.remove()
         for heatmap, place in zip(line, places, strict=False):
             image = _draw(place, heatmap)
-            figure.colorbar(image, ax=place, label=heatmap.label, aspect=12, extend=_extend(image))
+            bar = figure.colorbar(image, ax=place, label=heatmap.label, aspect=12, extend=_extend(image))
+            if heatmap.scale == "signed decades":
+                bar.set_ticks(ticks := _signed_ticks(image.norm.vmax), labels=[f"{tick:.0e}" for tick in ticks])
         places[len(line) - 1].set_xlabel("time step t")
     figure.suptitle(title, fontsize=11, parse_math=False)
     return figure
 
 
-def mark_spans(axes: Axes, there: npt.NDArray[np.bool_], colour: str, hatch: str | None = None) -> None:
+def mark_spans(axes: Axes, there: npt.NDArray[Any], colour: str, hatch: str | None = None) -> None:
     """Mark the time steps at which `there`, (T,), is true, over the whole height."""
     for first, last in _spans(there):
         axes.axvspan(first - 0.5, last + 0.5, facecolor=colour, edgecolor=_HATCH, hatch=hatch, linewidth=0)
@@ -87,7 +91,7 @@ def _draw(axes: Axes, heatmap: Heatmap) -> Any:
     values = np.ma.masked_invalid(np.where(unmasked[:, np.newaxis], values, 0.0))
     if heatmap.scale == "decades":
         # 0 has no logarithm; it is shown as the smallest there is.
-        values = np.ma.where(values == 0, np.finfo(float).tiny, values)
+        values[values == 0] = np.finfo(float).tiny
     image = axes.imshow(
         values.T,
         aspect="auto",
@@ -98,9 +102,9 @@ def _draw(axes: Axes, heatmap: Heatmap) -> Any:
     )
     mark_spans(axes, ~unmasked, MASKED_COLOUR, hatch="////")
     axes.set_title(heatmap.title, fontsize=10, loc="left", parse_math=False)
-    axes.set_ylabel("unit")
+    axes.set_ylabel(heatmap.rows)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(6, integer=True))
+        axis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     axes.set_xlim(-0.5, len(unmasked) - 0.5)
     return image
 
@@ -119,6 +123,12 @@ def _norm(scale: Scale, values: npt.NDArray[np.float64]) -> Normalize:
     return LogNorm(max(smallest, largest / 10**_DECADES), largest)
 
 
+def _signed_ticks(largest: float) -> list[float]:
+    """Return two powers of ten on either side of 0: Matplotlib's own ticks crowd there."""
+    power = 10.0 ** np.floor(np.log10(largest))
+    return [-power, -power / 10, 0.0, power / 10, power]
+
+
 def _extend(image: Any) -> Literal["neither", "both", "min", "max"]:
     below = bool((image.get_array() < image.norm.vmin).any())
     above = bool((image.get_array() > image.norm.vmax).any())
@@ -127,7 +137,7 @@ def _extend(image: Any) -> Literal["neither", "both", "min", "max"]:
     return "min" if below else "max" if above else "neither"
 
 
-def _spans(there: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+def _spans(there: npt.NDArray[Any]) -> Iterator[tuple[int, int]]:
     """Return the first and last index of every run of true values."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(int)))
     for first, end in edges.reshape(-1, 2):

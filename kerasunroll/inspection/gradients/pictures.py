@@ -9,10 +9,11 @@ from kerasunroll.display.shown_figure import ShownFigure
 from kerasunroll.errors import InputError
 from kerasunroll.inspection.over_time.not_finite import NotFinite
 from kerasunroll.inspection.over_time.panels import gradient_heatmap
-from kerasunroll.inspection.over_time.quantities import Chosen, check_sample, chosen, quantity_name
+from kerasunroll.inspection.over_time.quantities import Chosen, check_sample, chosen, drawn, gradient_name
+from kerasunroll.inspection.over_time.words import layer_in_words
 
 if TYPE_CHECKING:
-    from kerasunroll.inspection.gradients.norms import LayerGradients, NormsOverTime
+    from kerasunroll.inspection.gradients.norms import Array, LayerGradients, NormsOverTime
 
 SMALL_LAYERS: Final = 4
 """How many layers the small picture of a notebook shows."""
@@ -39,19 +40,27 @@ def small_figure(layers: Layers) -> ShownFigure:
 def _heatmaps(title: str, layers: Layers, what: Chosen, sample: int | None) -> ShownFigure:
     known = {name: None for layer in layers.values() for name in layer.per_unit}
     wanted = chosen("gradient", what, known, known)
-    columns = []
-    for layer in layers.values():
-        unmasked = layer.samples_unmasked
-        if sample is not None:
-            check_sample(sample, len(unmasked))
-        columns.append(
-            [
-                gradient_heatmap(f"{layer.layer}: dL/d {quantity_name(name)}", layer.per_unit[name], unmasked, sample)
-                for name in wanted
-                if name in layer.per_unit
-            ]
-        )
+    columns = [
+        [
+            gradient_heatmap(
+                f"{layer_in_words(layer.layer, layer.go_backwards)}: {gradient_name(name)}",
+                values,
+                _unmasked(layer, sample),
+                sample,
+                "feature" if name == "x" else "unit",
+            )
+            for name, values in drawn(wanted, layer.per_unit, what).items()
+        ]
+        for layer in layers.values()
+    ]
     return heatmap_figure(title, [column for column in columns if column])
+
+
+def _unmasked(layer: "LayerGradients", sample: int | None) -> "Array":
+    unmasked = layer.samples_unmasked
+    if sample is not None:
+        check_sample(sample, len(unmasked))
+    return unmasked
 
 
 def _curves(title: str, layers: Layers, what: Chosen, sample: int | None) -> ShownFigure:
@@ -60,14 +69,14 @@ def _curves(title: str, layers: Layers, what: Chosen, sample: int | None) -> Sho
         wanted = chosen("norm", what, known, known)
     except InputError as error:
         raise InputError(f"{error} Gradients per gate and unit: gradients_through_time(..., per_unit=True).") from None
-    drawn = [(layer, {name: layer.norms[name] for name in wanted if name in layer.norms}) for layer in layers.values()]
-    return curves_figure(title, [_panel(layer, norms, sample) for layer, norms in drawn if norms])
+    found = [(layer, drawn(wanted, layer.norms, what)) for layer in layers.values()]
+    return curves_figure(title, [_panel(layer, norms, sample) for layer, norms in found if norms])
 
 
 def _panel(layer: "LayerGradients", norms: Mapping[str, "NormsOverTime"], sample: int | None) -> CurvePanel:
-    curves = [_curve(f"dL/d{name}", each, sample) for name, each in norms.items()]
+    curves = [_curve(gradient_name(name), each, sample) for name, each in norms.items()]
     unmasked = layer.masked < 1 if sample is None else layer.samples_unmasked[sample]
-    return CurvePanel(layer.layer, curves, unmasked, "norm")
+    return CurvePanel(layer_in_words(layer.layer, layer.go_backwards), curves, unmasked, "norm")
 
 
 def _curve(name: str, norms: "NormsOverTime", sample: int | None) -> Curve:

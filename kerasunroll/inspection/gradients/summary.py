@@ -7,6 +7,7 @@ import numpy as np
 
 from kerasunroll.display.tables import TextTable
 from kerasunroll.inspection.gradients.flow import layer_flow
+from kerasunroll.inspection.over_time.quantities import gradient_name
 from kerasunroll.inspection.over_time.words import layer_in_words, percent
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _row(layer: "LayerGradients") -> list[str]:
         layer_in_words(layer.layer, layer.go_backwards),
         str(len(layer.masked)),
         percent(float(layer.masked.mean())),
-        "; ".join(f"dL/d{name}: {_ends(norms.mean)}" for name, norms in layer.norms.items()),
+        "; ".join(f"{gradient_name(name)}: {_ends(norms.mean)}" for name, norms in layer.norms.items()),
         flow,
     ]
 

@@ -98,11 +98,10 @@ class GradientProbe:
     ) -> GradientsThroughTime:
         """Return the `GradientsThroughTime` of a batch; arguments as in `gradients_through_time`."""
         loss, layers, without_gradient = self._backward_pass(x, y, sample_weight)
+        reduced = _with_units if self._per_unit else _reduce
         return GradientsThroughTime(
             loss=loss,
-            layers=tuple(
-                _with_units(each, per_sample) if self._per_unit else _reduce(each, per_sample) for each in layers
-            ),
+            layers=tuple(reduced(layer, per_sample) for layer in layers),
             without_gradient=without_gradient,
         )
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from kerasunroll.inspection.over_time.quantities import quantity_name
+
+_CALLED: Final = {"x": "input x", "h": "state h", "c": "state c"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class NotFinite:
     gradient: bool = False
 
     def __str__(self) -> str:
-        name = quantity_name(self.what)
+        name = _CALLED.get(self.what, quantity_name(self.what))
         what = f"gradient with respect to {name}" if self.gradient else name
         sample = "" if self.sample is None else f" (sample {self.sample})"
         return f"{self.kind} first in {self.layer}, time step {self.time_step}, {what}{sample}"
@@ -71,4 +73,5 @@ def first_not_finite(
 
 
 def _broken(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    return ~np.isfinite(values).reshape(*values.shape[:2], -1).all(axis=2)
+    broken: npt.NDArray[np.bool_] = ~np.isfinite(values).reshape(*values.shape[:2], -1).all(axis=2)
+    return broken

@@ -10,7 +10,9 @@ from kerasunroll.display.heatmap import Heatmap, Scale
 Array = npt.NDArray[Any]
 
 
-def value_heatmap(title: str, values: Array, unmasked: Array, sample: int | None, scale: Scale, label: str) -> Heatmap:
+def value_heatmap(
+    title: str, values: Array, unmasked: Array, sample: int | None, scale: Scale, label: str, rows: str
+) -> Heatmap:
     """Return the heatmap of states or gates: of a sample, or the mean over the samples that are not masked.
 
     Args:
@@ -20,17 +22,18 @@ def value_heatmap(title: str, values: Array, unmasked: Array, sample: int | None
         sample: Integer or `None`.
         scale: The colour scale.
         label: String. What the colour bar says.
+        rows: String. What a row is.
     """
     values = flat(values)
     if sample is not None:
-        return Heatmap(title, values[sample], unmasked[sample], scale, label)
+        return Heatmap(title, values[sample], unmasked[sample], scale, label, rows)
     count = np.maximum(unmasked.sum(axis=0), 1)[:, np.newaxis]
     with np.errstate(invalid="ignore"):  # Inf - Inf: NaN, which is what is to be shown
         mean = np.where(unmasked[..., np.newaxis], values, 0.0).sum(axis=0) / count
-    return Heatmap(title, mean, unmasked.any(axis=0), scale, f"mean {label}")
+    return Heatmap(title, mean, np.any(unmasked, axis=0), scale, f"mean {label}", rows)
 
 
-def gradient_heatmap(title: str, values: Array, unmasked: Array, sample: int | None) -> Heatmap:
+def gradient_heatmap(title: str, values: Array, unmasked: Array, sample: int | None, rows: str) -> Heatmap:
     """Return the heatmap of gradients: of a sample with their sign, or the Euclidean norm over the samples.
 
     A mean would let gradients of different signs cancel.
@@ -40,12 +43,13 @@ def gradient_heatmap(title: str, values: Array, unmasked: Array, sample: int | N
         values: Array (B, T, ...), 0 where masked.
         unmasked: Boolean array (B, T).
         sample: Integer or `None`.
+        rows: String. What a row is.
     """
     values = flat(values)
     if sample is not None:
-        return Heatmap(title, values[sample], unmasked[sample], "signed decades", "gradient")
+        return Heatmap(title, values[sample], unmasked[sample], "signed decades", "gradient", rows)
     norms = np.sqrt(np.square(values).sum(axis=0))
-    return Heatmap(title, norms, unmasked.any(axis=0), "decades", "norm over samples")
+    return Heatmap(title, norms, np.any(unmasked, axis=0), "decades", "norm over samples", rows)
 
 
 def flat(values: Array) -> Array:

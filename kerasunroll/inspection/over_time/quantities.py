@@ -19,6 +19,23 @@ def quantity_name(what: str) -> str:
     return what.replace("_", " ")
 
 
+def gradient_name(what: str) -> str:
+    """Return how the gradient is written: `dL/dh`, `dL/d(forget gate)`."""
+    return f"dL/d({quantity_name(what)})" if "_" in what else f"dL/d{what}"
+
+
+def drawn(wanted: Mapping[str, object], of_layer: Mapping[str, T], names: Chosen) -> dict[str, T]:
+    """Return those of a layer's quantities that are wanted: in the order asked for, else in the layer's own.
+
+    Args:
+        wanted: Mapping whose keys are wanted.
+        of_layer: Mapping from the names of the layer's quantities to them.
+        names: What was asked for.
+    """
+    order = of_layer if names is None else wanted
+    return {name: of_layer[name] for name in order if name in wanted and name in of_layer}
+
+
 def chosen(kind: str, names: Chosen, known: Mapping[str, T], default: Iterable[str]) -> dict[str, T]:
     """Return what was asked for by name.
 

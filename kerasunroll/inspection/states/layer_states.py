@@ -51,7 +51,7 @@ class LayerStates:
         """Where the layer first becomes NaN or infinite, in the order in which it runs; `None` if nowhere."""
         time_steps = range(self.unmasked.shape[1])
         # c before h, since h is computed from it.
-        order = {"x": self.x, **self.gates, **dict(reversed(self.states.items()))}
+        order = {"x": self.x, **self.gates, **{name: self.states[name] for name in reversed(list(self.states))}}
         return first_not_finite(
             self.layer, order, self.unmasked, reversed(time_steps) if self.go_backwards else time_steps
         )

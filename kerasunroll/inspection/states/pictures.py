@@ -7,7 +7,8 @@ from kerasunroll.display.heatmap import Heatmap, heatmap_figure
 from kerasunroll.display.shown_figure import ShownFigure
 from kerasunroll.inspection.over_time.not_finite import NotFinite
 from kerasunroll.inspection.over_time.panels import Array, value_heatmap
-from kerasunroll.inspection.over_time.quantities import CANDIDATE, Chosen, check_sample, chosen, quantity_name
+from kerasunroll.inspection.over_time.quantities import CANDIDATE, Chosen, check_sample, chosen, drawn, quantity_name
+from kerasunroll.inspection.over_time.words import layer_in_words
 
 if TYPE_CHECKING:
     from kerasunroll.inspection.states.layer_states import LayerStates
@@ -22,7 +23,7 @@ def states_figure(
     """Draw what `HiddenStates.plot` promises of these layers; `broken` goes into the title."""
     known = {name: None for layer in layers.values() for name in _quantities(layer)}
     wanted = chosen("state or gate", what, known, [name for name in known if name != "x"])
-    columns = [column for layer in layers.values() if (column := _column(layer, wanted, sample))]
+    columns = [column for layer in layers.values() if (column := _column(layer, wanted, what, sample))]
     over = "mean over all samples" if sample is None else f"sample {sample}"
     return heatmap_figure(f"States and gates, {over}" + (f"\n{broken}" if broken else ""), columns)
 
@@ -30,25 +31,24 @@ def states_figure(
 def small_figure(layers: Mapping[str, "LayerStates"]) -> ShownFigure:
     """Draw the first state of each of the first layers."""
     shown = list(layers.values())[:SMALL_LAYERS]
-    columns = [_column(layer, {next(iter(layer.states)): None}, None) for layer in shown]
+    columns = [_column(layer, {next(iter(layer.states)): None}, None, None) for layer in shown]
     return heatmap_figure("", columns, panel_size=(3.4, 1.4))
 
 
-def _column(layer: "LayerStates", wanted: Mapping[str, None], sample: int | None) -> list[Heatmap]:
+def _column(layer: "LayerStates", wanted: Mapping[str, None], what: Chosen, sample: int | None) -> list[Heatmap]:
     if sample is not None:
         check_sample(sample, len(layer.unmasked))
-    quantities = _quantities(layer)
     return [
         value_heatmap(
-            f"{layer.layer}: {quantity_name(name)}",
-            quantities[name],
+            f"{layer_in_words(layer.layer, layer.go_backwards)}: {quantity_name(name)}",
+            values,
             layer.unmasked,
             sample,
             "share" if name in layer.gates and name != CANDIDATE else "signed",
             "activation" if name in layer.gates else "value",
+            "feature" if name == "x" else "unit",
         )
-        for name in wanted
-        if name in quantities
+        for name, values in drawn(wanted, _quantities(layer), what).items()
     ]
 
 
