@@ -64,16 +64,16 @@ def heatmap_figure(
     """
     rows = max(map(len, columns))
     figure = ShownFigure(panel_size[0] * len(columns), panel_size[1] * rows + 0.6)
-    grid = figure.subplots(rows, len(columns), squeeze=False)
-    for line, places in zip(columns, grid.T, strict=True):
-        for place in places[len(line) :]:
-            place.remove()
-        for heatmap, place in zip(line, places, strict=False):
-            image = _draw(place, heatmap)
-            bar = figure.colorbar(image, ax=place, label=heatmap.label, aspect=12, extend=_extend(image))
+    grid = figure.add_gridspec(rows, len(columns))
+    places = [[figure.add_subplot(grid[row, at]) for row in range(len(line))] for at, line in enumerate(columns)]
+    for line, axes_of_line in zip(columns, places, strict=True):
+        for heatmap, axes in zip(line, axes_of_line, strict=True):
+            image = _draw(axes, heatmap)
+            bar = figure.colorbar(image, ax=axes, label=heatmap.label, aspect=12, extend=_extend(image))
             if heatmap.scale == "signed decades":
-                bar.set_ticks(ticks := _signed_ticks(image.norm.vmax), labels=[f"{tick:.0e}" for tick in ticks])
-        places[len(line) - 1].set_xlabel("time step t")
+                ticks = _signed_ticks(image.norm.vmax)
+                bar.set_ticks(ticks, labels=[f"{tick:.0e}" if tick else "0" for tick in ticks])
+        axes.set_xlabel("time step t")
     figure.suptitle(title, fontsize=11, parse_math=False)
     return figure
 

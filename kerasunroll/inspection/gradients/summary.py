@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from kerasunroll.display.tables import TextTable
 from kerasunroll.inspection.gradients.flow import layer_flow
 from kerasunroll.inspection.over_time.quantities import gradient_name
@@ -50,17 +48,17 @@ def _table(layers: Layers) -> TextTable:
 
 
 def _row(layer: "LayerGradients") -> list[str]:
+    there = layer.masked < 1
     flow = layer_flow(layer, layer.main.mean).describe().removeprefix(f"{layer.layer}: ")
     return [
         layer_in_words(layer.layer, layer.go_backwards),
         str(len(layer.masked)),
         percent(float(layer.masked.mean())),
-        "; ".join(f"{gradient_name(name)}: {_ends(norms.mean)}" for name, norms in layer.norms.items()),
+        "; ".join(f"{gradient_name(name)}: {_ends(norms.mean[there])}" for name, norms in layer.norms.items()),
         flow,
     ]
 
 
 def _ends(norms: "Array") -> str:
-    """Return the norms at the first and last time step that is not masked for all samples."""
-    there = norms[~np.isnan(norms)]
-    return f"{there[0]:.2g} to {there[-1]:.2g}" if there.size else "–"
+    """Return the first and the last."""
+    return " to ".join(f"{norm:.2g}".replace("nan", "NaN") for norm in norms[[0, -1]]) if norms.size else "–"

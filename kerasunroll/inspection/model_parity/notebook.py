@@ -6,7 +6,7 @@ from kerasunroll.display.html import html_block, html_picture, html_table, html_
 from kerasunroll.display.margins import Margin, margins_figure
 
 if TYPE_CHECKING:
-    from kerasunroll.inspection.model_parity.result import Parity
+    from kerasunroll.inspection.model_parity.result import Difference, Parity
 
 
 def parity_html(parity: "Parity") -> str:
@@ -25,10 +25,12 @@ def parity_html(parity: "Parity") -> str:
 
 
 def _margins(parity: "Parity") -> list[Margin]:
-    """Return the worst of each kind in the precision that decides, with the scale taken out."""
-    dtype = parity.worst.dtype
+    """Return the worst of each kind in the precision that decides, whenever it was; its scale is taken out."""
+    worst: dict[str, Difference] = {}
+    for each in parity.worst_of_each_kind:
+        if each.dtype == parity.worst.dtype and each.scale > 0:
+            worst[each.kind] = max(each, worst.get(each.kind, each), key=lambda one: one.excess)
     return [
-        Margin(f"{each.kind}, {each.moment}", each.largest / each.scale, each.allowed / each.scale)
-        for each in parity.worst_of_each_kind
-        if each.dtype == dtype and each.scale > 0
+        Margin(f"{each.kind} {each.moment}", each.largest / each.scale, each.allowed / each.scale)
+        for each in worst.values()
     ]

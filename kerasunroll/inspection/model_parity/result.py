@@ -245,10 +245,9 @@ class Parity:
     @property
     def table(self) -> TextTable:
         """The worst relative difference of each kind."""
-        columns = self._columns()
-        found = {kind: [self.worst_of(kind, *column) for column in columns] for kind in KINDS}
+        found = {kind: [self.worst_of(kind, *column) for column in self._columns()] for kind in KINDS}
         rows = [[kind, *map(_cell, cells)] for kind, cells in found.items() if any(cells)]
-        return TextTable(["", *(_column(*column) for column in columns)], rows)
+        return TextTable(["", *(_column(*column) for column in self._columns())], rows)
 
     @property
     def remarks(self) -> list[str]:

@@ -21,7 +21,7 @@ def quantity_name(what: str) -> str:
 
 def gradient_name(what: str) -> str:
     """Return how the gradient is written: `dL/dh`, `dL/d(forget gate)`."""
-    return f"dL/d({quantity_name(what)})" if "_" in what else f"dL/d{what}"
+    return f"dL/d{what}" if len(what) == 1 else f"dL/d({quantity_name(what)})"
 
 
 def drawn(wanted: Mapping[str, object], of_layer: Mapping[str, T], names: Chosen) -> dict[str, T]:
