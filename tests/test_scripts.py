@@ -14,7 +14,9 @@ RUNS = {
     "train_your_own_model.py": ["--timesteps", "4", "--examples", "80", "--epochs", "1"],
     "next_character.py": ["{text}", "--timesteps", "8", "--epochs", "1"],
     "gradient_pictures.py": ["--timesteps", "6", "--examples", "80", "--epochs", "1", "--images", "{folder}"],
+    "unit_pictures.py": ["--timesteps", "6", "--examples", "80", "--epochs", "1", "--images", "{folder}"],
 }
+PICTURES = {"gradient_pictures.py": 3, "unit_pictures.py": 2}
 
 
 def test_every_script_is_run_here_and_is_short():
@@ -38,5 +40,4 @@ def test_script(tmp_path, script):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "logs").rglob("events*"))
-    if script == "gradient_pictures.py":
-        assert len(list(tmp_path.glob("*.png"))) == 3
+    assert len(list(tmp_path.glob("*.png"))) == PICTURES.get(script, 0)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kerasunroll.advice.network import Network
+from kerasunroll.advice.table import text_table, title_of
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class Prediction:
         return self.step_seconds if training_steps is None else self.total_seconds(training_steps)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Advice:
-    """Which setting to take; `kerasunroll.advice.text.advice_text` says it in words.
+    """Which setting to take; `text` says it in words, `repr()` with a table, and a notebook shows a picture besides.
 
     Args:
         network: `Network`.
@@ -69,3 +70,11 @@ class Advice:
     def cost(self, prediction: Prediction) -> float:
         """Return by what settings are compared, in seconds: the time in all, or that of a training step."""
         return prediction.cost(self.training_steps)
+
+    def __repr__(self) -> str:
+        return "\n".join([self.text, "", title_of(self), *text_table(self).lines()])
+
+    def _repr_html_(self) -> str:
+        from kerasunroll.advice.notebook import advice_html
+
+        return advice_html(self)

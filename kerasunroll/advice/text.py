@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from kerasunroll.advice.prediction import Advice, Prediction
-from kerasunroll.units import format_bytes, format_count, format_ratio, format_seconds
+from kerasunroll.advice.table import plural, text_table, title_of, unit_of
+from kerasunroll.units import format_count, format_ratio, format_seconds
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,19 +24,13 @@ def advice_table(advice: Advice) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    unit = _unit(advice)
-    table = Table(title=Text(f"Predicted: {advice.network.describe()}", style="bold"), title_justify="left")
-    columns = ["setting", f"until the first {unit}", unit]
-    columns += [f"{format_count(advice.training_steps)} {_plural(unit)}"] if advice.training_steps else []
-    for column in [*columns, "tensor peak", "process growth", "process in all"]:
+    table = Table(title=Text(title_of(advice), style="bold"), title_justify="left")
+    texts = text_table(advice)
+    for column in texts.columns:
         table.add_column(Text(column), justify="left" if column == "setting" else "right")
-    for each in advice.predictions:
-        times = [each.ready_seconds, each.step_seconds]
-        times += [each.total_seconds(advice.training_steps)] if advice.training_steps else []
-        sizes = [each.tensor_peak_bytes, each.process_growth_bytes, each.process_peak_bytes]
+    for each, row in zip(advice.predictions, texts.rows, strict=True):
         style = "bold" if each.setting == advice.recommended else "dim" if each.setting in advice.out else ""
-        cells = [each.setting, *map(format_seconds, times), *map(format_bytes, sizes)]
-        table.add_row(*(Text(cell) for cell in cells), style=style)
+        table.add_row(*(Text(cell) for cell in row), style=style)
     return table
 
 
@@ -58,15 +53,13 @@ def _sentences(advice: Advice) -> Iterator[str]:
 
 
 def _cost(taken: Prediction, advice: Advice) -> str:
-    unit = _unit(advice)
+    unit = unit_of(advice)
     pace = f"{format_seconds(taken.step_seconds)} {'a' if advice.training_steps is None else 'for each'} {unit}"
     ready = f"{format_seconds(taken.ready_seconds)} until the first {unit}"
     if advice.training_steps is None:
         return f"It will take about {pace}, after {ready}"
     total = format_seconds(taken.total_seconds(advice.training_steps))
-    return (
-        f"Over {format_count(advice.training_steps)} {_plural(unit)} it will take about {total}: {ready}, then {pace}"
-    )
+    return f"Over {format_count(advice.training_steps)} {plural(unit)} it will take about {total}: {ready}, then {pace}"
 
 
 def _others(taken: Prediction, advice: Advice) -> str:
@@ -85,19 +78,11 @@ def _paid(taken: Prediction, advice: Advice) -> Iterator[str]:
     extra, gained = taken.ready_seconds - loop.ready_seconds, loop.step_seconds - taken.step_seconds
     if extra > 0 and gained > 0:
         count = format_count(math.ceil(extra / gained))
-        yield f"Beside the loop its longer compile has paid for itself after about {count} {_plural(_unit(advice))}."
+        yield f"Beside the loop its longer compile has paid for itself after about {count} {plural(unit_of(advice))}."
 
 
 def _memory_spread(advice: Advice) -> float:
     return max(advice.spread["tensor_peak_bytes"], advice.spread["process_growth_bytes"])
-
-
-def _unit(advice: Advice) -> str:
-    return "batch" if advice.inference else "training step"
-
-
-def _plural(unit: str) -> str:
-    return "batches" if unit == "batch" else f"{unit}s"
 
 
 def _called(setting: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from kerasunroll.figures.growth import COLOURS
+from kerasunroll.display.colours import COLOURS
 from kerasunroll.units import format_seconds
 
 _LINES: Final = ("-", "--", "-.", ":")

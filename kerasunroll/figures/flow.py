@@ -8,14 +8,12 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from kerasunroll.display.colours import MASKED_COLOUR, NOT_FINITE_COLOUR
 from kerasunroll.figures.flow_history import FlowHistory
 from kerasunroll.inspection.gradients.norms import Array
 
 NORM_RANGE: Final = (1e-12, 1e0)
 """The colour scale of every heatmap, so that pictures compare: what is off the scale has its end's colour."""
-
-MASKED_COLOUR: Final = "#d9d9d9"
-NOT_FINITE_COLOUR: Final = "#e6007e"
 
 
 def flow_heatmap(

@@ -7,8 +7,7 @@ from typing import Any, Final
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Told apart by colour-blind readers too: Okabe & Ito, *Color Universal Design*, 2008."""
+from kerasunroll.display.colours import COLOURS
 
 MARKERS: Final = "os^Dv<>"
 COLUMNS: Final = 2

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from kerasunroll.figures.growth import COLOURS
+from kerasunroll.display.colours import COLOURS
 
 
 @dataclass(frozen=True)

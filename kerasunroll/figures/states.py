@@ -7,12 +7,11 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from kerasunroll.display.colours import MASKED_COLOUR
 from kerasunroll.inspection.gradients.norms import Array
 
 STATE_LIMIT: Final = 1.0
 """The colour scale runs from -1 to 1, the range of h; what is beyond has its end's colour."""
-
-MASKED_COLOUR: Final = "#d9d9d9"
 
 
 def state_heatmap(layer: str, states: Mapping[str, Array], unmasked: Array, sample: int = 0) -> Figure:

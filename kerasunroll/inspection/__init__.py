@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from kerasunroll.inspection.gradients.flow import GradientFlow, LayerFlow, gradient_flow_summary
 from kerasunroll.inspection.gradients.norms import GradientsThroughTime, LayerGradients, NormsOverTime
 from kerasunroll.inspection.model_parity.result import Difference, Parity
+from kerasunroll.inspection.over_time.not_finite import NotFinite
+from kerasunroll.inspection.states.layer_states import HiddenStates, LayerStates
 from kerasunroll.lazy import lazy_exports
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from kerasunroll.inspection.gradients.through_time import GradientProbe, gradients_through_time
     from kerasunroll.inspection.model_parity.masked_backwards import MaskedBackwards, masked_backwards_errors
     from kerasunroll.inspection.model_parity.of_models import parity
-    from kerasunroll.inspection.states.probe import LayerStates, StateProbe, hidden_states
+    from kerasunroll.inspection.states.probe import StateProbe, hidden_states
     from kerasunroll.inspection.taps.tapped_model import tapped
 
 __all__ = [
@@ -25,11 +27,13 @@ __all__ = [
     "GradientFlow",
     "GradientProbe",
     "GradientsThroughTime",
+    "HiddenStates",
     "LayerFlow",
     "LayerGradients",
     "LayerStates",
     "MaskedBackwards",
     "NormsOverTime",
+    "NotFinite",
     "Parity",
     "StateGradients",
     "StateProbe",
@@ -47,7 +51,6 @@ __all__ = [
 _HOMES = {
     "GradientProbe": "kerasunroll.inspection.gradients.through_time",
     "MaskedBackwards": "kerasunroll.inspection.model_parity.masked_backwards",
-    "LayerStates": "kerasunroll.inspection.states.probe",
     "StateGradients": "kerasunroll.inspection.gradients.backward_pass",
     "StateProbe": "kerasunroll.inspection.states.probe",
     "SunkGradient": "kerasunroll.inspection.gradients.sinks",

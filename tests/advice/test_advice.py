@@ -170,3 +170,16 @@ class TestShippedReference:
     def test_bad_shapes(self, wrong):
         with pytest.raises(InputError):
             kerasunroll.advise(**{"timesteps": 10} | wrong)
+
+
+def test_it_shows_itself():
+    found = advice(training_steps=1000, memory_limit=1000 * MB)
+    lines = repr(found).splitlines()
+    assert lines[0] == found.text
+    assert lines[2].startswith("Predicted: ")
+    assert [line.split()[0] for line in lines[3:]] == ["setting", "loop", "full", "own-loop"]
+    assert lines[-1].split("  ")[-1].strip() == "750.0 MB"
+    html = found._repr_html_()
+    assert all(f">{setting}</td>" in html for setting in ("loop", "full", "own-loop"))
+    assert "<svg" in html
+    assert "Predicted time of 1,000 training steps" in html

@@ -1,7 +1,7 @@
 """Backpropagation through time by hand, in NumPy: the oracle that the taps are held against.
 
 One layer at a time, (B, T, F) in, (B, T, U) out. `mask` is (B, T), False where a time step is skipped. `nudge` is a
-dict from `(quantity, t)` to an array (B, U) that is added to h_t or c_t: what finite differences need.
+dict from `(quantity, t)` to an array (B, U) that is added to h_t, c_t or a gate: what finite differences need.
 """
 
 from dataclasses import dataclass, field
@@ -93,6 +93,8 @@ class LSTM(Cell):
         kernel, recurrent, bias = self.weights
         i, f, g, o = np.split(x @ kernel + states[0] @ recurrent + bias, 4, axis=1)
         i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+        gates = {"input_gate": i, "forget_gate": f, "candidate": g, "output_gate": o}
+        i, f, g, o = (gate + nudge.get((name, t), 0) for name, gate in gates.items())
         c = f * states[1] + i * g + nudge.get(("c", t), 0)
         h = o * np.tanh(c) + nudge.get(("h", t), 0)
         return [h, c], (i, f, g, o, c)
@@ -118,9 +120,9 @@ class GRUResetBefore(Cell):
         kernel, recurrent, bias = self.weights
         n, h = self.units, states[0]
         a = x @ kernel + bias
-        z = sigmoid(a[:, :n] + h @ recurrent[:, :n])
-        r = sigmoid(a[:, n : 2 * n] + h @ recurrent[:, n : 2 * n])
-        g = np.tanh(a[:, 2 * n :] + (r * h) @ recurrent[:, 2 * n :])
+        z = sigmoid(a[:, :n] + h @ recurrent[:, :n]) + nudge.get(("update_gate", t), 0)
+        r = sigmoid(a[:, n : 2 * n] + h @ recurrent[:, n : 2 * n]) + nudge.get(("reset_gate", t), 0)
+        g = np.tanh(a[:, 2 * n :] + (r * h) @ recurrent[:, 2 * n :]) + nudge.get(("candidate", t), 0)
         return [z * h + (1 - z) * g + nudge.get(("h", t), 0)], (z, r, g)
 
     def step_back(self, x, states, memory, d):
@@ -144,9 +146,9 @@ class GRUResetAfter(Cell):
         n, h = self.units, states[0]
         a = x @ kernel + bias[0]
         b = h @ recurrent + bias[1]
-        z = sigmoid(a[:, :n] + b[:, :n])
-        r = sigmoid(a[:, n : 2 * n] + b[:, n : 2 * n])
-        g = np.tanh(a[:, 2 * n :] + r * b[:, 2 * n :])
+        z = sigmoid(a[:, :n] + b[:, :n]) + nudge.get(("update_gate", t), 0)
+        r = sigmoid(a[:, n : 2 * n] + b[:, n : 2 * n]) + nudge.get(("reset_gate", t), 0)
+        g = np.tanh(a[:, 2 * n :] + r * b[:, 2 * n :]) + nudge.get(("candidate", t), 0)
         return [z * h + (1 - z) * g + nudge.get(("h", t), 0)], (z, r, g, b[:, 2 * n :])
 
     def step_back(self, x, states, memory, d):

@@ -212,3 +212,19 @@ def test_keras_unrolls_wrongly_what_is_masked_backwards_and_zeroed(cell):
     assert "own-full" in str(error)
     assert masked_backwards_errors(model(mask=False, unroll=True), X) == ()
     assert masked_backwards_errors(model(mask=True, unroll=False), X) == ()
+
+
+def test_it_shows_itself():
+    a, b = (build(rnn(), layers.Dense(2), loss=None, name=name) for name in ("a", "b>c"))
+    b.layers[0].cell.bias.assign(b.layers[0].cell.bias + 0.1)
+    found = parity(a, b, X, training_steps=0)
+    assert repr(found) == str(found)
+    html = found._repr_html_()
+    assert "different: &#x27;b&gt;c&#x27; does not compute what &#x27;a&#x27; does." in html
+    assert "b>c" not in html
+    assert found.table.rows[0][0] == "output"
+    assert all(f">{text}</td>" in html for row in found.table.rows for text in row)
+    assert "<svg" in html
+    assert "layer output before training" in html
+    same = parity(a, a, X, training_steps=0)  # no difference has a logarithm
+    assert "identical" in same._repr_html_()

@@ -4,7 +4,7 @@ import numpy_bptt
 import pytest
 
 from kerasunroll.errors import InputError
-from kerasunroll.inspection import StateProbe, hidden_states
+from kerasunroll.inspection import NotFinite, StateProbe, hidden_states
 
 B, T, F, U = 3, 5, 2, 4
 layers = keras.layers
@@ -147,3 +147,18 @@ def test_a_probe_serves_many_batches():
 def test_a_model_without_recurrent_layers_is_refused():
     with pytest.raises(InputError, match="has no recurrent layer"):
         hidden_states(build(layers.Dense(1)), batch()[0])
+
+
+@pytest.mark.parametrize("go_backwards", [False, True], ids=["forwards", "backwards"])
+def test_the_first_gate_that_is_nan_is_named(go_backwards):
+    first = layers.GRU(U, return_sequences=True, name="first")
+    second = layers.LSTM(U, go_backwards=go_backwards, name="second")
+    model = build(first, second)
+    bias = second.cell.bias.numpy()
+    bias[U] = np.nan  # of the forget gates
+    second.cell.bias.assign(bias)
+    x = batch()[0]
+    expected = NotFinite("second", T - 1 if go_backwards else 0, "forget_gate", "NaN", 0)
+    assert hidden_states(model, x).first_not_finite == expected
+    x[2, 3] = np.nan  # what comes in is named before what it does
+    assert hidden_states(model, x).first_not_finite == NotFinite("first", 3, "x", "NaN", 2)

@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 import pytest
 from fixed_run import write_run
 
+from kerasunroll.display.svg import inline_svg
 from kerasunroll.errors import InputError
 from kerasunroll.figures.settings import Bar, settings_figure
 from kerasunroll.report.page.page import escape_markdown, write_html, write_markdown
-from kerasunroll.report.page.svg import inline_svg
 from kerasunroll.report.run import Run, planned_training_steps
 from kerasunroll.report.verdict.verdict import Constraints, verdicts
 

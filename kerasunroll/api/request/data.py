@@ -71,10 +71,8 @@ def data_of(
     if isinstance(x, str):
         _refuse("a data source has its own", y=y, sample_weight=sample_weight, validation_data=validation_data)
         source = open_source(x)
-        size = batch_size or 32
-        return Data(
-            str(SourceName.parse(x)), source, None, None, tuple(source.batch(source.check_batch_size(size))), size
-        )
+        size = source.check_batch_size(batch_size or 32)
+        return Data(str(SourceName.parse(x)), source, None, None, source.batch(size), size)
     if _are_arrays(x):
         train = batch_of(x, y, sample_weight)
         train = train if class_weight is None else with_class_weights(train, class_weight)

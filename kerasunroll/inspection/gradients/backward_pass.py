@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasunroll.errors import InputError
+from kerasunroll.inspection.gradients.gate_gradients import gate_gradients
 from kerasunroll.inspection.gradients.norms import Array
 from kerasunroll.inspection.gradients.reductions import at_least_float32, loss_scale
 from kerasunroll.inspection.gradients.weight_terms import weight_terms
@@ -28,6 +29,8 @@ class StateGradients:
         unmasked: Boolean array (B, T), `False` where masked; the gradients are exactly 0 there.
         points: Dict from `x`, `h`, `c`, `state_0`, ..., `output` to the gradient there, (B, T, ...).
         weights: Dict from the weight's path to the terms of its gradient, (T, ...).
+        gates: Dict from the gate's name to the gradient with respect to its activation, (B, T, U). Empty unless asked
+            for, and for cells without gates.
     """
 
     layer: str
@@ -35,6 +38,7 @@ class StateGradients:
     unmasked: Array
     points: dict[str, Array]
     weights: dict[str, Array] = field(default_factory=dict)
+    gates: dict[str, Array] = field(default_factory=dict)
 
 
 def state_gradients(
@@ -45,6 +49,7 @@ def state_gradients(
     *,
     training: bool = False,
     weights: bool = False,
+    gates: bool = False,
     jit_compile: bool = False,
 ) -> dict[str, StateGradients]:
     """Return the gradients themselves, of which `gradients_through_time` gives the norms.
@@ -57,6 +62,7 @@ def state_gradients(
         training: Boolean. Whether layers behave as in training. Defaults to `False`.
         weights: Boolean. Whether the terms of the weights' gradients are returned, (T, ...) each: T times the memory of
             the weights. Defaults to `False`.
+        gates: Boolean. Whether the gradients with respect to the gates are returned. Defaults to `False`.
         jit_compile: Boolean. Whether to compile with XLA. Defaults to `False`.
 
     Returns:
@@ -66,7 +72,7 @@ def state_gradients(
     Raises:
         InputError: As `gradients_through_time`.
     """
-    backward_pass = BackwardPass(model, training, weights, jit_compile, at_least_float32, at_least_float32)
+    backward_pass = BackwardPass(model, training, weights, jit_compile, at_least_float32, at_least_float32, gates)
     return {layer.layer: layer for layer in backward_pass(x, y, sample_weight)[1]}
 
 
@@ -80,6 +86,7 @@ class BackwardPass:
         jit_compile: Boolean. Whether to compile with XLA.
         keep: What is kept of the gradient at a point, (B, T, ...).
         keep_term: What is kept of one term of a weight's gradient.
+        gates: Boolean. Whether the gradients with respect to the gates are computed. Defaults to `False`.
 
     Raises:
         InputError: As `gradients_through_time`.
@@ -93,6 +100,7 @@ class BackwardPass:
         jit_compile: bool,
         keep: Callable[[Any], Any],
         keep_term: Callable[[Any], Any],
+        gates: bool = False,
     ) -> None:
         if not is_unbuilt(model):
             recurrent_layers(model)
@@ -104,6 +112,7 @@ class BackwardPass:
         self._model = model
         self._training = training
         self._weights = weights
+        self._gates = gates
         self._keep = keep
         self._keep_term = keep_term
         self._backwards: dict[str, bool] = {}
@@ -122,6 +131,7 @@ class BackwardPass:
                 unmasked=values["unmasked"].numpy(),
                 points={point: _unscaled(value, scale) for point, value in values["points"].items()},
                 weights={path: _unscaled(value, scale) for path, value in values["weights"].items()},
+                gates={gate: _unscaled(value, scale) for gate, value in values["gates"].items()},
             )
             for name, values in layers.items()
         ]
@@ -132,7 +142,7 @@ class BackwardPass:
         arguments = {"training": self._training} if model._call_has_training_arg else {}
         # Only the zeros are watched: the gradients of all weights would be computed besides.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            with tapped(model, watched_by(tape), record=self._weights) as runs:
+            with tapped(model, watched_by(tape), record=self._weights or self._gates) as runs:
                 y_pred = model(x, **arguments)
             loss = model._compute_loss(x, y, y_pred, sample_weight, training=self._training)
             scale = loss_scale(model, loss.dtype)
@@ -142,14 +152,18 @@ class BackwardPass:
         layers = {}
         for run, found in zip(runs, gradients, strict=True):
             if _depends(found):
-                everywhere = tf.ones(tf.shape(run.zeros["x"])[:2], tf.bool)
-                points = {name: _zeros_if_none(value, run.zeros[name]) for name, value in found.items()}
-                layers[run.name] = {
-                    "unmasked": everywhere if run.mask is None else run.mask,
-                    "points": {name: self._keep(value) for name, value in points.items()},
-                    "weights": weight_terms(run, points, self._keep_term) if self._weights else {},
-                }
+                layers[run.name] = self._kept(run, found)
         return loss, scale, layers
+
+    def _kept(self, run: CellRun, found: dict[str, Any]) -> dict[str, Any]:
+        points = {name: _zeros_if_none(value, run.zeros[name]) for name, value in found.items()}
+        gates = gate_gradients(run, points) if self._gates else {}
+        return {
+            "unmasked": tf.ones(tf.shape(run.zeros["x"])[:2], tf.bool) if run.mask is None else run.mask,
+            "points": {name: self._keep(value) for name, value in points.items()},
+            "weights": weight_terms(run, points, self._keep_term) if self._weights else {},
+            "gates": {name: self._keep(value) for name, value in gates.items()},
+        }
 
     def _note(self, runs: list[CellRun], gradients: list[dict[str, Any]]) -> None:
         self._backwards = {run.name: run.go_backwards for run in runs}

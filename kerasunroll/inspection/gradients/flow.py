@@ -2,13 +2,18 @@
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kerasunroll.errors import InputError
-from kerasunroll.inspection.gradients.norms import Array, GradientsThroughTime, LayerGradients, NormsOverTime
+
+if TYPE_CHECKING:
+    from kerasunroll.inspection.gradients.norms import Array, GradientsThroughTime, LayerGradients, NormsOverTime
 
 _FIT_IS_POOR = 0.8
+_VANISHED_BELOW = 1e-6
+_EXPLODED_ABOVE = 1e3
 
 
 @dataclass(frozen=True)
@@ -138,11 +143,11 @@ class GradientFlow:
 
 
 def gradient_flow_summary(
-    result: GradientsThroughTime,
+    result: "GradientsThroughTime",
     *,
     quantity: str = "h",
-    vanished_below: float = 1e-6,
-    exploded_above: float = 1e3,
+    vanished_below: float = _VANISHED_BELOW,
+    exploded_above: float = _EXPLODED_ABOVE,
 ) -> GradientFlow:
     """Sum up the gradients through time of each recurrent layer.
 
@@ -181,18 +186,24 @@ def gradient_flow_summary(
         known = sorted({name for layer in result.layers for name in ("h", "x", *layer.states)})
         raise InputError(f"No layer has the quantity '{quantity}': expected one of {', '.join(known)}.")
     return GradientFlow(
-        layers=tuple(_layer_flow(layer, norms.mean, vanished_below, exploded_above) for layer, norms in found),
+        layers=tuple(layer_flow(layer, norms.mean, vanished_below, exploded_above) for layer, norms in found),
         without_gradient=result.without_gradient,
     )
 
 
-def _norms_of(layer: LayerGradients, quantity: str) -> NormsOverTime | None:
+def _norms_of(layer: "LayerGradients", quantity: str) -> "NormsOverTime | None":
     if quantity == "h":
         return layer.main
     return layer.x if quantity == "x" else layer.states.get(quantity)
 
 
-def _layer_flow(layer: LayerGradients, norms: Array, vanished_below: float, exploded_above: float) -> LayerFlow:
+def layer_flow(
+    layer: "LayerGradients",
+    norms: "Array",
+    vanished_below: float = _VANISHED_BELOW,
+    exploded_above: float = _EXPLODED_ABOVE,
+) -> LayerFlow:
+    """Sum up `norms`, (T,), of one layer, as `gradient_flow_summary` does."""
     time_steps = np.flatnonzero(layer.masked < 1)
     if layer.go_backwards:
         time_steps = time_steps[::-1]
@@ -219,14 +230,14 @@ def _layer_flow(layer: LayerGradients, norms: Array, vanished_below: float, expl
     )
 
 
-def _early_to_late(norms: Array) -> float:
+def _early_to_late(norms: "Array") -> float:
     if not norms.size:
         return math.nan
     tenth = max(1, norms.size // 10)
     return float(norms[:tenth].mean() / norms[-tenth:].mean())
 
 
-def _fit(norms: Array, gone_back: Array) -> tuple[float, float]:
+def _fit(norms: "Array", gone_back: "Array") -> tuple[float, float]:
     """Return slope and R² of the line through log2(norms)."""
     fittable = np.isfinite(norms) & (norms > 0)
     if fittable.sum() < 2:
@@ -239,7 +250,7 @@ def _fit(norms: Array, gone_back: Array) -> tuple[float, float]:
     return float(slope), float(1 - unexplained / total) if total > 0 else 1.0
 
 
-def _sorted(time_steps: Array) -> tuple[int, ...]:
+def _sorted(time_steps: "Array") -> tuple[int, ...]:
     return tuple(sorted(int(t) for t in time_steps))
 
 

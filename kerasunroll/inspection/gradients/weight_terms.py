@@ -5,8 +5,7 @@ what it does and how to do it"):
 
     dL/dW = sum_t  sum_s  (dL/ds_t) (∂s_t/∂W)
 
-where s runs over what the cell computes at time step t (h, c, its output), dL/ds_t is the total derivative and ∂s_t/∂W
-is local: x_t and the states of time step t-1 are held fixed.
+The inner sum is the local derivative of `kerasunroll.inspection.gradients.local`.
 """
 
 from collections.abc import Callable
@@ -15,8 +14,9 @@ from typing import Any
 import tensorflow as tf
 from keras import tree
 
+from kerasunroll.inspection.gradients.local import local_results
 from kerasunroll.inspection.taps.cell_runs import CellRun
-from kerasunroll.inspection.taps.cells import BEFORE, cells_tapped, replaced
+from kerasunroll.inspection.taps.cells import BEFORE
 
 
 def weight_terms(run: CellRun, gradients: dict[str, Any], reduce: Callable[[Any], Any]) -> dict[str, Any]:
@@ -49,18 +49,8 @@ def weight_terms(run: CellRun, gradients: dict[str, Any], reduce: Callable[[Any]
 
 
 def _local_gradients(run: CellRun, weights: list[Any], x: Any, before: Any, gradient: dict[str, Any]) -> list[Any]:
-    results: list[Any] = []
-    towards: list[Any] = []
-
-    def cut(_: int, name: str, value: Any) -> Any:
-        # Each result counts once, with its total derivative: what the cell makes of it further on is in that already.
-        if name in gradient:
-            results.append(value)
-            towards.append(gradient[name])
-        return tree.map_structure(tf.stop_gradient, value)
-
-    with tf.GradientTape() as tape, replaced(run.cell, **run.dropout), cells_tapped((run.cell,), cut):
-        run.cell(x, tree.pack_sequence_as(run.states_like, before), **run.arguments)
+    with tf.GradientTape() as tape:
+        results, towards = local_results(run, x, before, gradient)
     found = tape.gradient(results, weights, towards, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return [tf.convert_to_tensor(value) for value in found]
 

@@ -1,10 +1,11 @@
 """What a comparison of two models found, and what follows from it. Loads without TensorFlow."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
+
+from kerasunroll.display.tables import TextTable
 
 Verdict: TypeAlias = Literal["identical", "equal to rounding", "different"]
 
@@ -108,11 +109,11 @@ class Difference:
         return f"{when}, in training mode" if self.training else when
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Parity:
     """Whether two models compute the same.
 
-    `str()` of it is a text to read; `as_json()` is for programs.
+    `str()` and `repr()` of it are a text to read, a notebook shows a table and a picture; `as_json()` is for programs.
 
     Args:
         names: Tuple of two strings, the models' names.
@@ -184,7 +185,15 @@ class Parity:
         return max(found, key=lambda each: each.excess, default=None)
 
     def __str__(self) -> str:
-        return "\n".join([*self._verdict_lines(), "", *self._table(), *self._note_lines()])
+        return "\n".join([*self.sentences, "", self.title, *self.table.lines(), *self.remarks])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        from kerasunroll.inspection.model_parity.notebook import parity_html
+
+        return parity_html(self)
 
     def as_json(self) -> dict[str, Any]:
         """Return what was found as a dict that `json.dumps` takes; numbers that are not finite become `None`."""
@@ -198,24 +207,27 @@ class Parity:
             "tolerance": self.tolerance,
             "worst": _as_json(self.worst),
             "first_layer": None if self.first is None else self.first.layer,
-            "worst_of_each_kind": [_as_json(each) for each in self._worst_of_each_kind()],
+            "worst_of_each_kind": [_as_json(each) for each in self.worst_of_each_kind],
             "notes": list(self.notes),
         }
 
-    def _verdict_lines(self) -> Iterator[str]:
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The verdict in words, and where most differs."""
         a, b = self.names
         if self.verdict == IDENTICAL:
-            yield f"identical: '{b}' computes what '{a}' does, bit for bit."
-            return
-        if self.verdict == ROUNDING:
-            yield f"equal to rounding: '{b}' computes what '{a}' does."
-        else:
-            yield f"different: '{b}' does not compute what '{a}' does."
-        if self.first is not None and self.first != self.worst:
-            yield f"First: {self.first}."
-        yield f"{'First and worst' if self.first == self.worst else 'Worst'}: {self.worst}."
+            return (f"identical: '{b}' computes what '{a}' does, bit for bit.",)
+        computes = f"'{b}' computes" if self.verdict == ROUNDING else f"'{b}' does not compute"
+        verdict = f"{self.verdict}: {computes} what '{a}' does."
+        if self.first is None:
+            return verdict, f"Worst: {self.worst}."
+        if self.first == self.worst:
+            return verdict, f"First and worst: {self.worst}."
+        return verdict, f"First: {self.first}.", f"Worst: {self.worst}."
 
-    def _worst_of_each_kind(self) -> list[Difference]:
+    @property
+    def worst_of_each_kind(self) -> list[Difference]:
+        """The worst `Difference` of each of `KINDS` at each moment and in each precision."""
         found = [
             self.worst_of(kind, dtype, training_steps) for kind in KINDS for dtype, training_steps in self._columns()
         ]
@@ -224,20 +236,22 @@ class Parity:
     def _columns(self) -> list[tuple[str, int]]:
         return list(dict.fromkeys((each.dtype, each.training_steps) for each in (*self.own, *self.double)))
 
-    def _table(self) -> list[str]:
-        columns = self._columns()
-        rows = [["", *(_column(*column) for column in columns)]]
-        for kind in KINDS:
-            cells = [self.worst_of(kind, *column) for column in columns]
-            if any(cell is not None for cell in cells):
-                rows.append([kind, *(_cell(cell) for cell in cells)])
-        widths = [max(len(row[index]) for row in rows) for index in range(len(columns) + 1)]
+    @property
+    def title(self) -> str:
+        """What stands above the table."""
         title = f"Largest relative difference, before training{_and_after(self.training_steps)}"
-        title += ":" if self.equal else " (! is more than rounding):"
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return [title, *lines]
+        return title + (":" if self.equal else " (! is more than rounding):")
 
-    def _note_lines(self) -> list[str]:
+    @property
+    def table(self) -> TextTable:
+        """The worst relative difference of each kind."""
+        found = {kind: [self.worst_of(kind, *column) for column in self._columns()] for kind in KINDS}
+        rows = [[kind, *map(_cell, cells)] for kind, cells in found.items() if any(cells)]
+        return TextTable(["", *(_column(*column) for column in self._columns())], rows)
+
+    @property
+    def remarks(self) -> list[str]:
+        """The notes, and what is to be known of the numbers."""
         kept = [f"Loss: {self.loss}.", *self.notes]
         hidden = sum(each.not_finite for each in self.own)
         if hidden:

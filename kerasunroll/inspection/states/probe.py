@@ -1,7 +1,5 @@
 """The states of every recurrent layer, at every time step."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,45 +10,13 @@ from kerasunroll.inspection.gradients.reductions import at_least_float32
 from kerasunroll.inspection.model.batches import as_batch, unchanged
 from kerasunroll.inspection.model.recurrent import recurrent_layers
 from kerasunroll.inspection.states.gates import gate_activations
+from kerasunroll.inspection.states.layer_states import HiddenStates, LayerStates
 from kerasunroll.inspection.taps.cells import BEFORE
 from kerasunroll.inspection.taps.tapped_model import tapped
 from kerasunroll.models.building import is_unbuilt
 
 
-@dataclass(frozen=True)
-class LayerStates:
-    """The states of one recurrent layer.
-
-    `t` counts in sequence order, also for a layer that goes backwards.
-
-    Args:
-        layer: String. The layer's name. Inside `StackedRNNCells` there is one entry per cell, `<layer>/<cell>`; a layer
-            that is called again has further entries, `<layer>#2`, ...
-        go_backwards: Boolean. Whether the layer processes time steps from the last to the first.
-        unmasked: Boolean array (B, T), `False` where a sample is masked.
-        states: Dict from the state's name to an array (B, T, U): `h` and, for an LSTM, `c`; for a cell that is not
-            Keras's, `state_0`, `state_1`, ... Where a sample is masked, the state that is carried on.
-        gates: Dict of arrays (B, T, U), see `gate_activations`; NaN where a sample is masked, as no gate acts there.
-    """
-
-    layer: str
-    go_backwards: bool
-    unmasked: Array
-    states: Mapping[str, Array]
-    gates: Mapping[str, Array]
-
-    @property
-    def h(self) -> Array | None:
-        """The hidden state (B, T, U); `None` for a cell that is not Keras's: see `states`."""
-        return self.states.get("h")
-
-    @property
-    def c(self) -> Array | None:
-        """The carry (B, T, U) of an LSTM; `None` for other cells."""
-        return self.states.get("c")
-
-
-def hidden_states(model: Any, x: Any, *, jit_compile: bool = False) -> dict[str, LayerStates]:
+def hidden_states(model: Any, x: Any, *, jit_compile: bool = False) -> HiddenStates:
     """Return the states of every recurrent layer at every time step, as in inference.
 
     Also of layers that return only their last output. Half precision is returned as float32. The model is left as it
@@ -62,15 +28,18 @@ def hidden_states(model: Any, x: Any, *, jit_compile: bool = False) -> dict[str,
         jit_compile: Boolean. Whether to compile with XLA. Defaults to `False`.
 
     Returns:
-        Dict from layer name to `LayerStates`, in the order in which the layers ran.
+        `HiddenStates`: a dict from layer name to `LayerStates`, in the order in which the layers ran, that can be
+        plotted and that names the first NaN.
 
     Raises:
         InputError: If the model has no recurrent layer or one that cannot be observed, or if the batch
             does not fit the model.
 
     Example:
-    >>> hidden_states(model, x)["lstm_1"].h.shape
+    >>> states = hidden_states(model, x)
+    >>> states["lstm_1"].h.shape
     (32, 64, 128)
+    >>> states.plot().savefig("states.png")
     """
     return StateProbe(model, jit_compile=jit_compile)(x)
 
@@ -90,12 +59,13 @@ class StateProbe:
         self._backwards: dict[str, bool] = {}
         self._run = tf.function(self._forward, autograph=False, jit_compile=jit_compile)
 
-    def __call__(self, x: Any) -> dict[str, LayerStates]:
+    def __call__(self, x: Any) -> HiddenStates:
         """Return the states for the inputs `x`, as `hidden_states` does."""
         x, _, _ = as_batch(self._model, x)
         with unchanged(self._model):
             layers = tf.nest.map_structure(lambda tensor: tensor.numpy(), self._run.get_concrete_function(x)(x))
-        return {name: _layer_states(name, self._backwards[name], **values) for name, values in layers.items()}
+        found = {name: _layer_states(name, self._backwards[name], **values) for name, values in layers.items()}
+        return HiddenStates(found)
 
     def _forward(self, x: Any) -> dict[str, Any]:
         arguments = {"training": False} if self._model._call_has_training_arg else {}
@@ -109,6 +79,7 @@ class StateProbe:
             tensors = {
                 "states": states,
                 "initial": run.initial,
+                "x": run.recorded["x"],
                 "gates": gate_activations(run.cell, run.recorded["x"], run.recorded[BEFORE]),
             }
             unmasked = tf.ones(tf.shape(first)[:2], tf.bool) if run.mask is None else run.mask
@@ -123,6 +94,7 @@ def _layer_states(
     states: dict[str, Array],
     initial: dict[str, Array],
     gates: dict[str, Array],
+    x: Array,
 ) -> LayerStates:
     return LayerStates(
         layer=name,
@@ -130,6 +102,7 @@ def _layer_states(
         unmasked=unmasked,
         states={name: _carried(values, initial[name], unmasked, go_backwards) for name, values in states.items()},
         gates={gate: np.where(unmasked[..., None], values, np.nan) for gate, values in gates.items()},
+        x=x,
     )
 
 

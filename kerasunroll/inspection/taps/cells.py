@@ -7,6 +7,8 @@ from typing import Any, Final
 import keras
 from keras import tree
 
+from kerasunroll.inspection.over_time.quantities import CANDIDATE
+
 BEFORE: Final = "before"
 """The point where a cell receives its states, those of time step t-1: the one point with a nested value."""
 
@@ -29,6 +31,49 @@ def cells_tapped(cells: tuple[Any, ...], tap: Tap) -> Iterator[None]:
         for index, cell in enumerate(cells):
             replacements.enter_context(_cell_tapped(cell, index, tap))
         yield
+
+
+@contextmanager
+def gates_tapped(cell: Any, tap: Callable[[str, Any], Any]) -> Iterator[None]:
+    """Call `tap` with the name and the activation of every gate when a cell runs.
+
+    Args:
+        cell: A cell that runs once in this context. Without `gate_names`, nothing is tapped.
+        tap: Function of a gate's name and its activation, that returns what takes its place.
+    """
+    names = gate_names(cell)
+    made_by = {
+        "recurrent_activation": [name for name in names if name != CANDIDATE],
+        "activation": [name for name in names if name == CANDIDATE],
+    }
+
+    def activation_tapped(activation: Callable[[Any], Any], left: list[str]) -> Callable[[Any], Any]:
+        # A cell computes its gates in their order; after the candidate, an LSTM's activates c_t, which is no gate.
+        calls = iter(left)
+
+        def activate(values: Any) -> Any:
+            name = next(calls, None)
+            return activation(values) if name is None else tap(name, activation(values))
+
+        return activate
+
+    with replaced(
+        cell, **{kind: activation_tapped(getattr(cell, kind), left) for kind, left in made_by.items() if left}
+    ):
+        yield
+
+
+def gate_names(cell: Any) -> tuple[str, ...]:
+    """Return the names of a cell's gates, in the order in which it computes them; empty for cells without.
+
+    `input_gate`, `forget_gate`, `candidate`, `output_gate` for an LSTM cell; `update_gate`, `reset_gate`, `candidate`
+    for a GRU cell.
+    """
+    if calls_like(cell, keras.layers.LSTMCell):
+        return ("input_gate", "forget_gate", CANDIDATE, "output_gate")
+    if calls_like(cell, keras.layers.GRUCell):
+        return ("update_gate", "reset_gate", CANDIDATE)
+    return ()
 
 
 def state_names(cell: Any, count: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
+from kerasunroll.display.svg import inline_svg
 from kerasunroll.figures.break_even import Total, break_even_figure
 from kerasunroll.figures.flow import comparison_figure
 from kerasunroll.figures.growth import growth_figure
@@ -15,7 +16,6 @@ from kerasunroll.figures.settings import Bar, settings_figure
 from kerasunroll.measurement.planning.findings import Measured
 from kerasunroll.measurement.statistics.intervals import mean_interval
 from kerasunroll.report.page.drawn import growth_panels, trained_histories
-from kerasunroll.report.page.svg import inline_svg
 from kerasunroll.report.rows import Row
 from kerasunroll.report.sweeps import Sweep
 from kerasunroll.report.verdict.costs import Cost, break_even

@@ -10,7 +10,7 @@ import matplotlib as mpl
 from cycler import cycler
 from matplotlib.figure import Figure
 
-from kerasunroll.figures.growth import COLOURS
+from kerasunroll.display.colours import COLOURS
 
 INK: Final = "#010203"
 """Stands for the page's own colour of text while Matplotlib draws, which knows no such colour."""
