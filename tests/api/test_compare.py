@@ -92,7 +92,7 @@ class TestAScriptOfOnesOwn:
         comparison = kerasunroll.Comparison.load(run[0])
         first = run[1].splitlines()[0]
         assert first.startswith(f"{comparison.verdict.group}: ")
-        assert re.search(r"^ +loop +[\d.]+ m?s", run[1], re.MULTILINE)
+        assert re.search(r"^loop +[\d.]+ m?s", run[1], re.MULTILINE)
 
     def test_a_worker_trains_what_the_script_would(self, run):
         """The weights that the loop ended with, against those of `fit` in the script's own process."""

@@ -1,0 +1,124 @@
+"""Models of a script's own, each a case of what a file of Keras's does not hold. Run as `__main__`, it pickles them."""
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+LIMIT = 0.7
+
+
+def data():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(16, 5, 3)).astype("float32"), rng.integers(0, 3, 16)
+
+
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return 0.01 / (1 + keras.ops.cast(step, "float32"))
+
+    def get_config(self):
+        return {}
+
+
+class Subclassed(keras.Model):
+    def __init__(self, units=4, **options):
+        super().__init__(**options)
+        self.units = units
+        self.recurrent = keras.layers.GRU(units)
+        self.head = keras.layers.Dense(3, activation=lambda x: keras.ops.softmax(x * LIMIT))
+
+    def call(self, x):
+        return self.head(self.recurrent(x))
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+class OwnCompile(keras.Sequential):
+    def compile(self, rate, **options):
+        self.rate = rate
+        super().compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy", **options)
+
+    def get_compile_config(self):
+        return {"rate": self.rate}
+
+    def compile_from_config(self, config):
+        self.compile(**config)
+
+
+def sequential(kind=keras.Sequential, *layers):
+    layers = layers or (keras.layers.LSTM(4), keras.layers.Dense(3, activation="softmax"))
+    return kind([keras.Input((5, 3)), *layers])
+
+
+def loss_object(model):
+    model.compile(keras.optimizers.Adam(Schedule()), keras.losses.SparseCategoricalCrossentropy(), metrics=["accuracy"])
+    return model
+
+
+def stateful():
+    model = keras.Sequential([keras.Input(batch_shape=(16, 5, 3)), keras.layers.LSTM(4, stateful=True)])
+    model.add(keras.layers.Dense(3, activation="softmax"))
+    return loss_object(model)
+
+
+def mixed():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        return loss_object(sequential())
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def frozen():
+    model = sequential()
+    model.layers[0].trainable = False
+    return loss_object(model)
+
+
+def own_compile():
+    model = sequential(OwnCompile)
+    model.compile(0.5)
+    return model
+
+
+def lambda_metric():
+    model = sequential()
+    model.compile(
+        "rmsprop",
+        lambda true, p: keras.ops.mean(p - true, -1) * LIMIT,
+        metrics=[lambda true, p: p[:, 0] * LIMIT + true],
+    )
+    return model
+
+
+MODELS = {
+    "subclassed": lambda: loss_object(Subclassed()),
+    "schedule": lambda: loss_object(sequential()),
+    "stateful": stateful,
+    "mixed": mixed,
+    "frozen": frozen,
+    "own_compile": own_compile,
+    "lambda_metric": lambda_metric,
+}
+
+
+def main(folder):
+    from kerasunroll.models.shipping.pickles import pickled, write_pickled
+    from kerasunroll.models.shipping.recipe import recipe_of
+
+    x, y = data()
+    for name, make in MODELS.items():
+        keras.utils.set_random_seed(1)
+        model = make()
+        model.fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0)
+        write_pickled(folder / f"{name}.pkl", pickled(name, recipe_of(model)))
+        outputs = model.predict(x, batch_size=16, verbose=0)
+        model.fit(x, y, batch_size=16, shuffle=False, verbose=0)
+        np.savez(folder / f"{name}.npz", before=outputs, after=model.predict(x, batch_size=16, verbose=0))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
