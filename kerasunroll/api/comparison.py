@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from kerasunroll.api.decision import Decision
+from kerasunroll.api.shown.changes import Changes
 from kerasunroll.api.shown.frame import variants_frame
 from kerasunroll.api.shown.notebook import comparison_html
 from kerasunroll.api.shown.plots import plot
@@ -18,7 +19,6 @@ from kerasunroll.measurement.planning.plan import Plan
 from kerasunroll.measurement.progress import OnProgress
 from kerasunroll.measurement.records.record import Record
 from kerasunroll.measurement.statistics.rounds import TARGET_HALF_WIDTH
-from kerasunroll.report.diff.changes import Diff
 from kerasunroll.report.diff.changes import diff as changes_between
 from kerasunroll.report.page.drawn import trained_histories
 from kerasunroll.report.page.page import write_html, write_markdown
@@ -186,16 +186,20 @@ class Comparison:
             raise InputError(f"Cannot save into '{folder}': {error}. Choose another folder.") from error
         return folder
 
-    def diff(self, new: "Comparison") -> Diff:
+    def diff(self, new: "Comparison") -> Changes:
         """Return what changed from this comparison to a later one of the same configurations.
 
         Args:
             new: `Comparison`.
 
+        Returns:
+            `Changes`: a ratio with its interval for each figure of each variant, and what differs in machine and
+            software.
+
         Raises:
             InputError: If they have no variant in common.
         """
-        return changes_between(self._run, new._run)
+        return Changes.of(changes_between(self._run, new._run))
 
     def write(self, on_progress: OnProgress = lambda progress: None) -> list[Path]:  # noqa: ARG005
         """Write results, pictures and what TensorBoard shows into the folder; return the files that one looks at.

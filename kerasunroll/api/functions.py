@@ -77,7 +77,7 @@ def compare(
             of a `.keras` file. Functions and classes of a notebook or script may be used in it.
         x: What `fit` takes: arrays (N, T, F), nested in dicts or tuples for several inputs; or a `tf.data.Dataset`, a
             `keras.utils.PyDataset` or another iterable of batches `(x, y)` or `(x, y, sample_weight)`, of which one
-            epoch is kept on the disk, so that every setting sees the same; or the name of a data source such as
+            epoch is kept on the disk, so that every setting sees the same; or a data source, or its name such as
             `"digits"`.
         y: The targets, beside arrays.
         unroll: A setting or a list of them. Defaults to `("loop", "full")`.

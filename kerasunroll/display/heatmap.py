@@ -104,7 +104,7 @@ def _draw(axes: Axes, heatmap: Heatmap) -> Any:
     axes.set_title(heatmap.title, fontsize=10, loc="left", parse_math=False)
     axes.set_ylabel(heatmap.rows)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+        axis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     axes.set_xlim(-0.5, len(unmasked) - 0.5)
     return image
 

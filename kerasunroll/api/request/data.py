@@ -73,6 +73,9 @@ def data_of(
         source = open_source(x)
         size = source.check_batch_size(batch_size or 32)
         return Data(str(SourceName.parse(x)), source, None, None, source.batch(size), size)
+    if isinstance(x, Source):
+        _refuse("a data source has its own", y=y, sample_weight=sample_weight, validation_data=validation_data)
+        x, y, validation_data = x.x_train, x.y_train, (x.x_validation, x.y_validation)
     if _are_arrays(x):
         train = batch_of(x, y, sample_weight)
         train = train if class_weight is None else with_class_weights(train, class_weight)

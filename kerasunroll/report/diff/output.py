@@ -58,9 +58,14 @@ def diff_markdown(found: Diff, conditions: Sequence[Condition] = ()) -> str:
     """Return what changed as Markdown: broken conditions first, then what differs, then the table."""
     lines = [f"**{escape_markdown(text)}**\n" for text in broken_sentences(found, conditions)]
     lines += [f"- {escape_markdown(note)}" for note in diff_notes(found)]
-    rows = [HEADINGS, ("---",) * len(HEADINGS), *map(_cells, found.changes)]
+    rows = [HEADINGS, ("---",) * len(HEADINGS), *table_rows(found)]
     lines += ["", *(f"| {' | '.join(row if row[0] == '---' else map(escape_markdown, row))} |" for row in rows)]
     return "\n".join(lines) + "\n"
+
+
+def table_rows(found: Diff) -> list[tuple[str, ...]]:
+    """Return a row of texts for each change, below `HEADINGS`."""
+    return [_cells(change) for change in found.changes]
 
 
 def diff_junit(found: Diff, conditions: Sequence[Condition]) -> str:

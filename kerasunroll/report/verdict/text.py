@@ -95,7 +95,7 @@ def _comparison(ratio: Interval, verdict: Verdict, than: str = "") -> str:
     faster, slower = _inverse(ratio).high, ratio.high
     if not max(faster, slower) <= WIDEST:
         return f"may be faster or slower{than} (cannot be told from these rounds)"
-    return f"may be up to {faster:.2g}× faster or {slower:.2g}× slower{than}"
+    return f"may be up to {_up_to(faster)} faster or {_up_to(slower)} slower{than}"
 
 
 def _too_late(cost: Cost, taken: Cost, verdict: Verdict) -> str:
@@ -205,6 +205,10 @@ def _times(factor: Interval, word: str, than: str) -> str:
 
 def _factor(factor: Interval) -> str:
     return f"{factor.value:.{_digits(factor)}f}×"
+
+
+def _up_to(factor: float) -> str:
+    return f"{factor:.2f}×" if factor < 1.1 else f"{factor:.2g}×"
 
 
 def _ends(factor: Interval) -> str:
