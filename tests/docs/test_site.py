@@ -18,8 +18,9 @@ def site(tmp_path_factory) -> Path:
     pytest.importorskip("mkdocs", reason="mkdocs is not installed: pip install '.[docs]'")
     folder = tmp_path_factory.mktemp("site")
     build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
-    # Not a warning about these pages, but an announcement of MkDocs Material.
-    quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    # Not a warning about these pages, but an announcement of MkDocs Material. The notebook takes two minutes to be run:
+    # `make docs` does it.
+    quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1", "EXECUTE_NOTEBOOKS": "false"}
     done = subprocess.run(build, cwd=ROOT, env=quiet, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr  # --strict: nor was there a warning
     return folder

@@ -9,6 +9,7 @@ import pytest
 from fixed_run import write_run
 from scipy import stats
 
+import kerasunroll
 from kerasunroll.cli import main
 from kerasunroll.report.diff.changes import diff
 from kerasunroll.report.run import Run
@@ -134,3 +135,17 @@ def test_what_is_no_comparison_or_has_nothing_in_common_is_refused(runs, tmp_pat
     status, _, error = run(capsys, runs[0], other)
     assert status == 2
     assert "have no variant in common: lstm-L2-U64-T64 loop, lstm-L2-U64-T64 full against lstm-L2-U64-T100 k8." in error
+
+
+def test_in_python_the_same_is_said(runs, capsys):
+    old, new = (kerasunroll.Comparison.load(folder) for folder in runs)
+    found = old.diff(new)
+    assert found.changes == diff(*map(Run.load, runs)).changes
+    (sentence,) = found.broken("training_step > 10%")
+    status, _, said = run(capsys, *runs, "--fail-if", "training_step > 10%")
+    assert status == 1
+    assert sentence in said
+    assert found.broken("training_step > 50%") == []
+    for shown in (repr(found), found._repr_html_()):
+        assert shown.count("training_step") >= 2
+        assert "Only in the new run" in shown
