@@ -27,6 +27,8 @@ _HOMES = {
     "compare": "kerasunroll.api",
     "measure": "kerasunroll.api",
     "Comparison": "kerasunroll.api",
+    "deploy": "kerasunroll.api",
+    "Deployment": "kerasunroll.api",
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -9,7 +9,7 @@ import kerasunroll
 
 ORDER = [
     *("errors", "lazy", "units", "display", "files", "cache", "settings", "tasks", "data", "layers", "models"),
-    *("inspection", "figures", "callbacks", "training", "measurement", "advice", "report", "api", "cli"),
+    *("inspection", "figures", "callbacks", "training", "measurement", "advice", "report", "deployment", "api", "cli"),
 ]
 LONG = 300
 PACKAGE = Path(kerasunroll.__file__).parent

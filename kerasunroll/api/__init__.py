@@ -11,13 +11,17 @@ from kerasunroll.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from kerasunroll.api.comparison import Comparison
+    from kerasunroll.api.deploying import deploy
     from kerasunroll.api.functions import compare, measure
+    from kerasunroll.deployment.result import Deployment
 
-__all__ = ["Comparison", "compare", "measure"]
+__all__ = ["Comparison", "Deployment", "compare", "deploy", "measure"]
 
 _HOMES = {
     "Comparison": "kerasunroll.api.comparison",
+    "Deployment": "kerasunroll.deployment.result",
     "compare": "kerasunroll.api.functions",
+    "deploy": "kerasunroll.api.deploying",
     "measure": "kerasunroll.api.functions",
 }
 

@@ -120,7 +120,7 @@ def compare(
     >>> comparison.verdict.text
     'Take full: ...'
     """
-    rules = _rules(budget, time_limit, memory_limit, processes, half_width, max_rounds)
+    rules = limits_of(budget, time_limit, memory_limit, processes, half_width, max_rounds)
     if resume is not None:
         if model is not None or x is not None:
             raise InputError("resume= goes on with the model and the data of the earlier run. Leave these out.")
@@ -185,7 +185,7 @@ def measure(
     return compare(model, x, y, unroll=unroll, train=False, **options)
 
 
-def _rules(
+def limits_of(
     budget: str | float | None,
     time_limit: str | Sequence[str],
     memory_limit: str | None,
@@ -193,6 +193,11 @@ def _rules(
     half_width: float,
     max_rounds: int,
 ) -> Rules:
+    """Return what a measurement may take, as it was passed to `compare`.
+
+    Raises:
+        InputError: If something passed cannot be used.
+    """
     if not 0 < half_width <= 1:
         raise InputError(f"half_width must lie above 0 and be at most 1, got {half_width!r}. 0.03 is ±3 %.")
     seconds = math.inf if budget is None else parse_seconds(str(budget), "budget")

@@ -14,6 +14,7 @@ from kerasunroll.cli.commands.advise import AdviseOptions, advise
 from kerasunroll.cli.commands.check import CheckOptions, check
 from kerasunroll.cli.commands.compare import CompareOptions, MeasureOptions, compare, measure
 from kerasunroll.cli.commands.convert import ConvertOptions, convert
+from kerasunroll.cli.commands.deploy import DeployOptions, deploy
 from kerasunroll.cli.commands.diff import DiffOptions, diff
 from kerasunroll.cli.commands.draw import DrawOptions, draw
 from kerasunroll.cli.commands.report import ReportOptions, report
@@ -58,6 +59,7 @@ add_command(app, train, TrainOptions)
 add_command(app, advise, AdviseOptions)
 add_command(app, check, CheckOptions)
 add_command(app, convert, ConvertOptions)
+add_command(app, deploy, DeployOptions)
 add_command(app, draw, DrawOptions)
 
 

@@ -67,16 +67,13 @@ def shown_loss(logs: Mapping[str, Any]) -> float:
 
 
 def _compiled_model(config: TrainingConfig, source: Source | GivenData) -> keras.Model:
-    if isinstance(config.stack, SavedModel):
-        model = _converted(config.stack)
-        if model.compiled:
-            if config.distribute:
-                _check_distributable(model)
-            if config.jit_compile is not None:
-                model.jit_compile = config.jit_compile
-            return model
-    else:
-        model = build_stack(config.stack)
+    model = network_of(config.stack)
+    if isinstance(config.stack, SavedModel) and model.compiled:
+        if config.distribute:
+            _check_distributable(model)
+        if config.jit_compile is not None:
+            model.jit_compile = config.jit_compile
+        return model
     loss, metric = _loss_and_metric(_task(config, source), from_logits=not _gives_probabilities(model))
     model.compile(_optimizer(config), loss, metrics=[metric], jit_compile=config.jit_compile)
     return model
@@ -106,16 +103,23 @@ def _check_distributable(model: keras.Model) -> None:
             )
 
 
-def _converted(saved: SavedModel) -> keras.Model:
-    saved.check_file()
-    if saved.is_given:
-        model: keras.Model = read_pickled(Path(saved.path)).build(saved.unroll)
+def network_of(stack: StackConfig | SavedModel) -> keras.Model:
+    """Build a network, or load it, in its setting; compiled where a saved model was.
+
+    Raises:
+        InputError: If it cannot be built or loaded, or has changed.
+    """
+    if isinstance(stack, StackConfig):
+        return build_stack(stack)
+    stack.check_file()
+    if stack.is_given:
+        model: keras.Model = read_pickled(Path(stack.path)).build(stack.unroll)
         return model
     with warnings.catch_warnings():
         # Of a model that was saved before it was trained: there is no state of the optimizer to be loaded.
         warnings.filterwarnings("ignore", message="Skipping variable loading for optimizer")
-        model = load_model(saved.path, custom_objects=saved.custom_objects)
-    return with_unroll(model, saved.unroll)
+        model = load_model(stack.path, custom_objects=stack.custom_objects)
+    return with_unroll(model, stack.unroll)
 
 
 def _gives_probabilities(model: keras.Model) -> bool:

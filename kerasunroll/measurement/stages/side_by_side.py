@@ -5,10 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 from kerasunroll.measurement.planning.rules import Rules
-from kerasunroll.measurement.planning.variant import Variant
 from kerasunroll.measurement.records.record import Record
 from kerasunroll.measurement.stages.endings import budget_spent, explained
 from kerasunroll.measurement.workers.environment_variables import COUNTED
@@ -86,8 +85,12 @@ class Workers:
             worker.kill()
 
 
+Measured = TypeVar("Measured")
+"""A variant, or what else is measured."""
+
+
 def side_by_side(
-    variants: Sequence[Variant], measure: Callable[[Variant], Record], workers: Workers, at_once: int
+    variants: Sequence[Measured], measure: Callable[[Measured], Record], workers: Workers, at_once: int
 ) -> list[Record]:
     """Measure variants in threads and return their records, in order.
 

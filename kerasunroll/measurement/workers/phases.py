@@ -2,6 +2,6 @@
 
 from typing import Final
 
-PHASES: Final = ("start", "import", "build", "compile", "steady", "forward", "train")
+PHASES: Final = ("start", "import", "build", "compile", "steady", "forward", "train", "convert", "check")
 """From the start of the process on. `compile` traces too; `steady` takes turns; `forward` compiles the forward pass
-(and runs it, where memory is counted); `train` comes where one trains."""
+(and runs it, where memory is counted); `train` comes where one trains; `convert` and `check` where a file is made."""

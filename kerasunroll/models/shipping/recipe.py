@@ -26,7 +26,8 @@ class ModelRecipe:
 
     Args:
         node: Dict. Keras's configuration of the model.
-        compiled: Dict. What `compile` was given; or what `get_compile_config` returned, where it is the class's own.
+        compiled: Dict. What `compile` was given; or what `get_compile_config` returned, where it is the class's own;
+            empty where it is not compiled.
         objects: Dict. The classes and functions in it that are not Keras's.
         dtype_policy: String. The model's.
         names: List of strings: the names of its layers, itself first.
@@ -85,7 +86,9 @@ class ModelRecipe:
     def _compile(self, model: Any, layers: list[Any]) -> None:
         for layer, (when_compiled, _) in zip(layers, self.trainable, strict=True):
             layer.trainable = when_compiled
-        if self.own_compile:
+        if not self.compiled:
+            pass
+        elif self.own_compile:
             model.compile_from_config(self.compiled)
         else:
             model.compile(**_revived(self.compiled), auto_scale_loss=False)
@@ -156,7 +159,7 @@ def recipe_of(model: keras.Model) -> ModelRecipe:
     own = type(model).compile is not keras.Model.compile
     with able_to_rebuild(model) as objects:
         node, functions = description(model, {})
-        compiled = _own_compile_config(model) if own else _compile_arguments(model)
+        compiled = _compiled(model, own=own) if model.compiled else {}
     return ModelRecipe(
         node=node,
         objects=objects | functions | _objects_in(compiled),
@@ -172,6 +175,10 @@ def recipe_of(model: keras.Model) -> ModelRecipe:
 
 def _variables(layers: list[Any]) -> list[Any]:
     return [variable for layer in layers for variable in own_variables(layer)]
+
+
+def _compiled(model: Any, *, own: bool) -> dict[str, Any]:
+    return _own_compile_config(model) if own else _compile_arguments(model)
 
 
 def _own_compile_config(model: Any) -> dict[str, Any]:

@@ -1,0 +1,127 @@
+"""Running a file, as the device would. TensorFlow is imported only for what needs it."""
+
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from kerasunroll.deployment.contender import Contender
+from kerasunroll.errors import InputError
+
+Run: TypeAlias = Callable[[list[Any]], list[Any]]
+"""One inference: from the arrays of a batch to those of its outputs."""
+
+
+def open_file(contender: Contender, path: Path) -> Run:
+    """Return a function that does one inference of `batch_size` sequences.
+
+    Args:
+        contender: `Contender`.
+        path: Path of its file.
+
+    Raises:
+        Exception: What the runtime raises where it cannot run the file.
+    """
+    match contender.target:
+        case "litert":
+            return _litert(contender, path)
+        case "onnx":
+            return _onnx(contender, path)
+        case _:
+            return _saved_model(path)
+
+
+def runtime_name(contender: Contender) -> str:
+    """Return which runtime runs a contender's file here, with its version."""
+    if contender.target == "onnx":
+        import onnxruntime
+
+        return f"ONNX Runtime {onnxruntime.__version__}"
+    if contender.target == "litert" and contender.form != "flex" and (litert := _ai_edge_litert()):
+        from importlib.metadata import version
+
+        del litert
+        return f"LiteRT {version('ai-edge-litert')}"
+    import tensorflow as tf
+
+    return f"TensorFlow {tf.__version__}"
+
+
+def _ai_edge_litert() -> Any:
+    try:
+        from ai_edge_litert import interpreter
+    except ImportError:
+        return None
+    return interpreter
+
+
+def _interpreter(contender: Contender, path: Path) -> Any:
+    plain = _ai_edge_litert()
+    if plain is not None and contender.form != "flex":  # it has no operations of TensorFlow's own
+        return plain.Interpreter(model_path=str(path), num_threads=contender.threads)
+    import tensorflow as tf
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", category=UserWarning)
+        return tf.lite.Interpreter(model_path=str(path), num_threads=contender.threads)
+
+
+def _litert(contender: Contender, path: Path) -> Run:
+    interpreter = _interpreter(contender, path)
+    inputs, outputs = (
+        sorted(details, key=_number) for details in (interpreter.get_input_details(), interpreter.get_output_details())
+    )
+    if contender.form in ("dynamic", "flex"):
+        for each in inputs:
+            interpreter.resize_tensor_input(each["index"], [contender.batch_size, *each["shape"][1:]])
+    interpreter.allocate_tensors()
+
+    def run(arrays: list[Any]) -> list[Any]:
+        for each, array in zip(inputs, arrays, strict=True):
+            interpreter.set_tensor(each["index"], array)
+        interpreter.invoke()
+        return [interpreter.get_tensor(each["index"]) for each in outputs]
+
+    if contender.form != "streaming":
+        return run
+
+    def run_time_steps(arrays: list[Any]) -> list[Any]:
+        (sequence,) = arrays
+        interpreter.reset_all_variables()
+        made = [run([sequence[:, t : t + 1]]) for t in range(sequence.shape[1])]
+        return made[-1]
+
+    return run_time_steps
+
+
+def _number(details: dict[str, Any]) -> int:
+    """Return the place of an input or output, which its name ends with."""
+    numbers = re.findall(r"(?:input|output)_(\d+)", details["name"])
+    return int(numbers[-1]) if numbers else int(details["index"])
+
+
+def _onnx(contender: Contender, path: Path) -> Run:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise InputError("ONNX Runtime is missing: pip install 'kerasunroll[onnx]'.") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = contender.threads
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_inputs()]
+    return lambda arrays: list(session.run(None, dict(zip(names, arrays, strict=True))))
+
+
+def _saved_model(path: Path) -> Run:
+    import tensorflow as tf
+
+    serve = tf.saved_model.load(str(path)).serve
+
+    def run(arrays: list[Any]) -> list[Any]:
+        made = serve(*map(tf.constant, arrays))
+        return [np.asarray(made[name]) for name in sorted(made, key=lambda name: int(name.rpartition("_")[2]))]
+
+    return run

@@ -1,0 +1,194 @@
+"""A deployment that was measured: verdict, table, pictures, files."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from matplotlib.figure import Figure
+
+from kerasunroll.deployment.contender import SUFFIXES, Contender
+from kerasunroll.deployment.rows import Row, deployment_rows
+from kerasunroll.deployment.run import PLAN_FILE
+from kerasunroll.deployment.stages.making import file_of
+from kerasunroll.deployment.stages.timing import INFERENCE
+from kerasunroll.deployment.table import deployment_frame, deployment_markdown, deployment_table
+from kerasunroll.deployment.tensorboard import write_deployment_events
+from kerasunroll.deployment.verdict import DeploymentVerdict, Limits, deployment_verdict
+from kerasunroll.display.html import html_block, html_picture, html_table, html_text
+from kerasunroll.errors import InputError
+from kerasunroll.figures.settings import Bar, settings_figure
+from kerasunroll.files import write_whole, written_whole
+from kerasunroll.measurement.records import store
+from kerasunroll.measurement.records.record import Record
+from kerasunroll.units import format_bytes, format_seconds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PICTURES: Final = {
+    "latency": (INFERENCE, "an inference", format_seconds),
+    "size": ("file_bytes", "the file", format_bytes),
+    "arena": ("arena_bytes", "tensors alive at once", format_bytes),
+}
+
+_PAGE: Final = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
+<style>body {{ font-family: sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em; line-height: 1.5 }}</style>
+</head><body><h1>{title}</h1>{content}</body></html>
+"""
+
+
+class Deployment:
+    """What `kerasunroll.deploy` returns. In a notebook it shows itself: the verdict, a table, pictures.
+
+    Args:
+        folder: Path. Where files, logs and records lie.
+        found: Pairs of `Contender` and `Record`.
+        limits: `Limits`. What the device allows.
+
+    Attributes:
+        rows: Tuple of `Row`, one per contender.
+        verdict: `DeploymentVerdict`: `take`, `text`, and why others are `out`.
+    """
+
+    def __init__(self, folder: Path, found: Sequence[tuple[Contender, Record]], limits: Limits | None = None) -> None:
+        self.folder = folder
+        self.rows: tuple[Row, ...] = tuple(deployment_rows(found))
+        self.verdict: DeploymentVerdict = deployment_verdict(self.rows, limits)
+
+    @classmethod
+    def load(cls, folder: str | Path, limits: Limits | None = None) -> Self:
+        """Read a deployment, also one of the command line.
+
+        Args:
+            folder: Path. What `kerasunroll deploy` has made.
+            limits: `Limits` to judge it by. None by default.
+
+        Raises:
+            InputError: If it is none.
+        """
+        folder = Path(folder)
+        try:
+            contenders = [Contender(**each) for each in json.loads((folder / PLAN_FILE).read_bytes())]
+        except (OSError, ValueError, TypeError):
+            raise InputError(
+                f"There is no deployment in '{folder}': it has no {PLAN_FILE} that can be read. Give the folder that "
+                "kerasunroll deploy has made, such as logs/deploy."
+            ) from None
+        records = {record.variant: record for record in store.load(folder / store.RECORDS).records}
+        return cls(folder, [(each, records[each.name]) for each in contenders if each.name in records], limits)
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """A data frame with a row per contender; sizes in bytes, times in seconds."""
+        return deployment_frame(self.rows)
+
+    @property
+    def records(self) -> list[Record]:
+        """Every measurement, with its samples and its environment."""
+        return [row.record for row in self.rows]
+
+    def file(self, name: str | None = None) -> Path:
+        """Return the path of a file that was made.
+
+        Args:
+            name: String. The name of a contender. Defaults to the one to take.
+
+        Raises:
+            InputError: If there is no such contender, or it has no file.
+        """
+        name = self.verdict.take if name is None else name
+        row = next((row for row in self.rows if row.name == name), None)
+        if row is None or not row.is_made:
+            made = ", ".join(row.name for row in self.rows if row.is_made) or "none"
+            raise InputError(f"There is no file of {name!r}. There are: {made}.")
+        return file_of(row.contender, self.folder)
+
+    def write(self, path: str | Path, name: str | None = None) -> Path:
+        """Copy a file out, after it was seen to compute what the model does.
+
+        Args:
+            path: Path of the file to write.
+            name: String. The name of a contender. Defaults to the one to take.
+
+        Raises:
+            InputError: If there is none to take, it computes something else, or the name ends otherwise than such a
+                file's.
+            RunError: If writing failed.
+        """
+        source, path = self.file(name), Path(path)
+        row = next(row for row in self.rows if file_of(row.contender, self.folder) == source)
+        if not row.computes_the_same:
+            raise InputError(f"The file of '{row.name}' computes something else than the model. It is not written.")
+        suffix = SUFFIXES[row.contender.target]
+        if path.suffix != suffix:
+            raise InputError(f"Expected a name that ends in '{suffix}', got '{path}'.")
+        if source.is_dir():
+            shutil.copytree(source, path)
+            return path
+        with written_whole(path) as temporary:
+            shutil.copyfile(source, temporary)
+        return path
+
+    def plot(self, what: str = "latency") -> Any:
+        """Draw a picture and return its Matplotlib axes.
+
+        Args:
+            what: String. `"latency"`, `"size"` or `"arena"`.
+
+        Raises:
+            InputError: If there is no such picture, or nothing to be drawn in it.
+        """
+        if what not in _PICTURES:
+            raise InputError(f"Expected one of {', '.join(map(repr, _PICTURES))}, got {what!r}.")
+        return self._figure(what).axes[0]
+
+    def report(self, path: str | Path) -> Path:
+        """Write verdict, table and pictures as one page.
+
+        Args:
+            path: Path of a file that ends in `.html` or `.md`.
+
+        Raises:
+            InputError: If it ends otherwise, or the folder cannot be written to.
+            RunError: If writing failed.
+        """
+        path = Path(path)
+        if path.suffix == ".html":
+            write_whole(path, _PAGE.format(title="Deployment", content=self._repr_html_()))
+        elif path.suffix == ".md":
+            write_whole(path, deployment_markdown(self.rows, self.verdict.text))
+        else:
+            raise InputError(f"Expected a file name that ends in .html or .md, got '{path}'.")
+        return path
+
+    def write_tensorboard(self) -> None:
+        """Write what TensorBoard shows: the verdict, the pictures, a run per contender."""
+        pictures = {what: self._figure(what) for what in _PICTURES if self._bars(what)}
+        write_deployment_events(self.folder, self.rows, self.verdict.text, pictures)
+
+    def __repr__(self) -> str:
+        return "\n".join([self.verdict.text, "", *deployment_table(self.rows).lines()])
+
+    def _repr_html_(self) -> str:
+        pictures = [html_picture(partial(self._figure, what), what) for what in _PICTURES if self._bars(what)]
+        return html_block(html_text(self.verdict.text, strong=True), html_table(deployment_table(self.rows)), *pictures)
+
+    def _figure(self, what: str) -> Figure:
+        _, title, show = _PICTURES[what]
+        bars = self._bars(what)
+        if not bars:
+            raise InputError(f"Nothing was measured that could be drawn for {what!r}.")
+        return settings_figure(title, show, bars)
+
+    def _bars(self, what: str) -> list[Bar]:
+        figure = _PICTURES[what][0]
+        return [
+            Bar(row.name, value, number)
+            for number, row in enumerate(self.rows)
+            if (value := row.figure(figure)) is not None
+        ]

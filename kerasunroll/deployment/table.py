@@ -1,0 +1,95 @@
+"""A deployment as a table: a line per contender."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from kerasunroll.deployment.rows import Row
+from kerasunroll.deployment.stages.timing import INFERENCE
+from kerasunroll.display.tables import TextTable
+from kerasunroll.report.page.page import escape_markdown
+from kerasunroll.units import format_bytes, format_seconds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_OPERATIONS_SHOWN: Final = 4
+
+
+def deployment_table(rows: Sequence[Row]) -> TextTable:
+    """Return what one looks at first, as texts.
+
+    Args:
+        rows: What `deployment_rows` returned.
+    """
+    baseline = next((row.baseline for row in rows if row.baseline), "the first")
+    columns = ["contender", "made", "file", "arena", "an inference", f"× {baseline}", "same", "Micro", "operations"]
+    return TextTable(columns, [_cells(row) for row in rows])
+
+
+def deployment_frame(rows: Sequence[Row]) -> "pd.DataFrame":
+    """Return a data frame with a row per contender: what it is, how it ended, its figures, intervals and operations.
+
+    Args:
+        rows: What `deployment_rows` returned.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "contender": row.name,
+                "setting": row.contender.setting,
+                "target": row.contender.target,
+                "form": row.contender.form,
+                "quantization": row.contender.quantization,
+                "threads": row.contender.threads,
+                "outcome": row.record.outcome.value,
+                "cause": row.record.cause,
+                **row.record.figures,
+                "inference_ratio": row.ratio.ratio if row.ratio else None,
+                "inference_ratio_low": row.ratio.low if row.ratio else None,
+                "inference_ratio_high": row.ratio.high if row.ratio else None,
+                "computes_the_same": row.computes_the_same,
+                "operations": sum(row.record.operations.values()),
+                "flex": ", ".join(row.flex),
+                "not_in_micro": ", ".join(row.not_in_micro),
+            }
+            for row in rows
+        ]
+    )
+
+
+def deployment_markdown(rows: Sequence[Row], text: str) -> str:
+    """Return a verdict and the table as Markdown.
+
+    Args:
+        rows: What `deployment_rows` returned.
+        text: String. The verdict.
+    """
+    table = deployment_table(rows)
+    rest = [[escape_markdown(cell) for cell in row] for row in table.rows]
+    lines = [table.columns, ["---"] * len(table.columns), *rest]
+    return f"{escape_markdown(text)}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _cells(row: Row) -> list[str]:
+    ratio = f"{row.ratio.ratio:.2f} ({row.ratio.low:.2f} to {row.ratio.high:.2f})" if row.ratio else "–"
+    same = {True: "yes", False: "no", None: "–"}[row.computes_the_same]
+    micro = "–" if not row.record.operations else "yes" if not row.not_in_micro else "no"
+    return [
+        row.name,
+        "yes" if row.is_made else row.record.outcome.value,
+        format_bytes(row.figure("file_bytes")),
+        format_bytes(row.figure("arena_bytes")),
+        format_seconds(row.figure(INFERENCE)),
+        ratio,
+        same,
+        micro,
+        _operations(row),
+    ]
+
+
+def _operations(row: Row) -> str:
+    found = sorted(row.record.operations.items(), key=lambda item: (not item[0].startswith("Flex"), -item[1]))
+    shown = ", ".join(f"{count} {name}" for name, count in found[:_OPERATIONS_SHOWN])
+    return shown + (f", {len(found) - _OPERATIONS_SHOWN} kinds more" if len(found) > _OPERATIONS_SHOWN else "")

@@ -1,0 +1,175 @@
+"""Which file to deploy, from intervals and hard facts. No TensorFlow.
+
+A file is in question if it could be made, runs here, computes what the model does, and keeps to the limits. Of those,
+none is taken that another one beats by the whole of an interval; of the rest, which cannot be told apart, the smallest.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from kerasunroll.deployment.contender import FORMS
+from kerasunroll.deployment.rows import Row, compared
+from kerasunroll.deployment.stages.timing import INFERENCE
+from kerasunroll.measurement.records.record import Outcome
+from kerasunroll.measurement.statistics.rounds import TimeRatio
+from kerasunroll.report.verdict.text import join_words
+from kerasunroll.units import format_bytes, format_seconds
+
+_LONGEST: Final = 160
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the device allows.
+
+    Args:
+        flash_bytes: Integer or `None`. The bytes of the file.
+        latency_seconds: Float or `None`. The time of one inference, on this machine.
+        builtins_only: Boolean. Whether the plain LiteRT interpreter has to run it. Defaults to `False`.
+        micro: Boolean. Whether TensorFlow Lite Micro has to know its operations. Defaults to `False`.
+    """
+
+    flash_bytes: int | None = None
+    latency_seconds: float | None = None
+    builtins_only: bool = False
+    micro: bool = False
+
+
+@dataclass(frozen=True)
+class DeploymentVerdict:
+    """Which file to take.
+
+    Args:
+        take: String or `None`. The name of the contender to take; `None` if there is none.
+        out: Dict from a contender to why it is out of the question.
+        ratios: Dict from the others in question to the time of an inference over that of the one to take.
+        text: String. The verdict in words.
+    """
+
+    take: str | None
+    out: Mapping[str, str]
+    ratios: Mapping[str, TimeRatio]
+    text: str = field(repr=False)
+
+
+def deployment_verdict(rows: Sequence[Row], limits: Limits | None = None) -> DeploymentVerdict:
+    """Return which file to take, and why.
+
+    Args:
+        rows: What `deployment_rows` returned.
+        limits: `Limits`. None by default.
+    """
+    limits = limits or Limits()
+    out = {row.name: why for row in rows if (why := _why_out(row, limits))}
+    left = [row for row in rows if row.name not in out]
+    fastest = [row for row in left if not any(_beats(other, row) for other in left if other is not row)]
+    taken = min(fastest, key=lambda row: row.figure("file_bytes") or math.inf, default=None)
+    ratios = {} if taken is None else {row.name: compared(row.record, taken.record) for row in left if row is not taken}
+    text = " ".join(_sentences(rows, taken, out, ratios))
+    return DeploymentVerdict(taken.name if taken else None, out, ratios, text)
+
+
+def _beats(a: Row, b: Row) -> bool:
+    return compared(a.record, b.record).high < 1
+
+
+def _why_out(row: Row, limits: Limits) -> str | None:
+    if not row.is_made:
+        if row.record.outcome is Outcome.INTERRUPTED:
+            return "was not tried to the end"
+        made = "cannot be made" if row.record.phase in ("import", "build", "convert", "start") else "does not run here"
+        return f"{made} ({_cause(row)})"
+    if INFERENCE not in row.record.samples:
+        return "was not timed"
+    if not row.computes_the_same:
+        return f"computes something else ({_difference(row)})"
+    if row.flex and (limits.builtins_only or limits.micro):
+        return f"needs {join_words(row.flex[:3])}, which the plain interpreter lacks"
+    if limits.micro and row.not_in_micro:
+        return f"needs {join_words(row.not_in_micro[:3])}, which TensorFlow Lite Micro lacks"
+    size, latency = row.figure("file_bytes") or 0.0, row.figure(INFERENCE) or 0.0
+    if limits.flash_bytes is not None and size > limits.flash_bytes:
+        return f"takes {format_bytes(size)} of flash, and the limit is {format_bytes(limits.flash_bytes)}"
+    if limits.latency_seconds is not None and latency > limits.latency_seconds:
+        return f"takes {format_seconds(latency)}, and the limit is {format_seconds(limits.latency_seconds)}"
+    return None
+
+
+def _cause(row: Row) -> str:
+    cause = (row.record.cause or row.record.outcome.value).partition("\n")[0].rstrip(". ")
+    for sign, said in (
+        ("TensorListReserve", "its loop needs operations of TensorFlow's own: TensorListReserve"),
+        ("Lowering tensor list ops is failed", "its loop needs operations of TensorFlow's own: tensor lists"),
+        ("Select TensorFlow op", "the plain interpreter lacks operations of TensorFlow's own"),
+    ):
+        if sign in (row.record.cause or ""):
+            return said
+    return f"{cause[:_LONGEST]}…" if len(cause) > _LONGEST else cause
+
+
+def _difference(row: Row) -> str:
+    difference = row.figure("largest_difference")
+    if difference is None or math.isnan(difference):
+        return "its outputs are not finite, or of another shape"
+    if row.tolerance is not None:
+        return f"its outputs differ by up to {difference:.1g}, rounding explains {row.tolerance:.1g}"
+    return f"its noise is {row.figure('noise_db'):.0f} dB below the signal, less than 10"
+
+
+def _sentences(
+    rows: Sequence[Row], taken: Row | None, out: Mapping[str, str], ratios: Mapping[str, TimeRatio]
+) -> Iterator[str]:
+    if taken is None:
+        yield "No file can be recommended."
+    else:
+        size = taken.figure("file_bytes")
+        yield (
+            f"Take {called(taken)}. It takes {format_seconds(taken.figure(INFERENCE))} an inference, and its file "
+            f"{format_bytes(size)}."
+        )
+        for row in rows:
+            if row.name in ratios and size:
+                yield f"{_capital(called(row))} {_against(row, ratios[row.name], size)}."
+        same = [row for row in rows if row.name not in out and row.tolerance is not None]
+        if same:
+            worst = max(row.figure("largest_difference") or 0.0 for row in same)
+            yield f"{'All' if len(same) > 1 else 'It'} compute{'' if len(same) > 1 else 's'} what the model does " + (
+                f"(largest difference {worst:.0e})." if worst else "(to the last bit)."
+            )
+        yield from (_int8(row) for row in rows if row.name not in out and row.tolerance is None)
+    for why in dict.fromkeys(out.values()):
+        names = [called(row) for row in rows if out.get(row.name) == why]
+        yield f"{_capital(join_words(names))}: {why}."
+
+
+def _against(row: Row, ratio: TimeRatio, size: float) -> str:
+    if ratio.low > 1:
+        time = f"takes {ratio.ratio:.1f}× as long ({ratio.low:.1f} to {ratio.high:.1f})"
+    elif ratio.high < 1:
+        time = f"takes {ratio.ratio:.2f}× as long ({ratio.low:.2f} to {ratio.high:.2f})"
+    else:
+        time = f"is as fast as far as can be told ({ratio.low:.2f} to {ratio.high:.2f}×)"
+    return f"{time}, its file {(row.figure('file_bytes') or 0.0) / size:.2g}× the size"
+
+
+def _int8(row: Row) -> str:
+    same = row.figure("same_class")
+    classes = "" if same is None else f", and {same:.0%} of the classes are the same"
+    return f"{_capital(called(row))}: its noise is {row.figure('noise_db'):.0f} dB below the signal{classes}."
+
+
+def called(row: Row) -> str:
+    """Return what a contender is called in a sentence: "the loop with a fixed batch", "full as int8"."""
+    contender = row.contender
+    setting = "the loop" if contender.setting == "loop" else contender.setting
+    words = "one time step at a time" if contender.form == "streaming" else f"{setting} {FORMS[contender.form]}"
+    if contender.target != "litert":
+        words = f"{setting} as {'ONNX' if contender.target == 'onnx' else 'a SavedModel'}"
+    words += f", {contender.quantization}" if contender.quantization != "none" else ""
+    return words + (f", on {contender.threads} threads" if contender.threads != 1 else "")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
