@@ -26,6 +26,8 @@ FORMS: Final = {
 """The ways to make a file, in words."""
 
 MEASUREMENT: Final = "deployment"
+ENDPOINT: Final = "serve"
+"""What the function is called that a file offers."""
 
 
 class Contender(BaseModel):

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from matplotlib.figure import Figure
@@ -14,7 +15,7 @@ from kerasunroll.deployment.rows import Row, deployment_rows
 from kerasunroll.deployment.run import PLAN_FILE
 from kerasunroll.deployment.stages.making import file_of
 from kerasunroll.deployment.stages.timing import INFERENCE
-from kerasunroll.deployment.table import deployment_frame, deployment_markdown, deployment_table
+from kerasunroll.deployment.table import deployment_frame, deployment_markdown, deployment_table, operation_lines
 from kerasunroll.deployment.tensorboard import write_deployment_events
 from kerasunroll.deployment.verdict import DeploymentVerdict, Limits, deployment_verdict
 from kerasunroll.display.html import html_block, html_picture, html_table, html_text
@@ -34,6 +35,7 @@ _PICTURES: Final = {
     "arena": ("arena_bytes", "tensors alive at once", format_bytes),
 }
 
+_WIDTH: Final = 100
 _PAGE: Final = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
@@ -172,7 +174,8 @@ class Deployment:
         write_deployment_events(self.folder, self.rows, self.verdict.text, pictures)
 
     def __repr__(self) -> str:
-        return "\n".join([self.verdict.text, "", *deployment_table(self.rows).lines()])
+        table = deployment_table(self.rows).lines()
+        return "\n".join([fill(self.verdict.text, _WIDTH), "", *table, "", *operation_lines(self.rows)])
 
     def _repr_html_(self) -> str:
         pictures = [html_picture(partial(self._figure, what), what) for what in _PICTURES if self._bars(what)]

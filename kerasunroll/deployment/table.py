@@ -12,7 +12,10 @@ from kerasunroll.units import format_bytes, format_seconds
 if TYPE_CHECKING:
     import pandas as pd
 
-_OPERATIONS_SHOWN: Final = 4
+WIDEST: Final = 10.0
+"""Where the ends of a ratio are further apart than this factor, it says nothing."""
+
+_OPERATIONS_SHOWN: Final = 6
 
 
 def deployment_table(rows: Sequence[Row]) -> TextTable:
@@ -22,7 +25,7 @@ def deployment_table(rows: Sequence[Row]) -> TextTable:
         rows: What `deployment_rows` returned.
     """
     baseline = next((row.baseline for row in rows if row.baseline), "the first")
-    columns = ["contender", "made", "file", "arena", "an inference", f"× {baseline}", "same", "Micro", "operations"]
+    columns = ["contender", "file", "arena", "an inference", f"× {baseline}", "same", "Micro"]
     return TextTable(columns, [_cells(row) for row in rows])
 
 
@@ -69,24 +72,38 @@ def deployment_markdown(rows: Sequence[Row], text: str) -> str:
     table = deployment_table(rows)
     rest = [[escape_markdown(cell) for cell in row] for row in table.rows]
     lines = [table.columns, ["---"] * len(table.columns), *rest]
-    return f"{escape_markdown(text)}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    return (
+        f"{escape_markdown(text)}\n\n"
+        + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        + ("\n\n" + "".join(f"- {escape_markdown(line)}\n" for line in operation_lines(rows)))
+    )
 
 
 def _cells(row: Row) -> list[str]:
-    ratio = f"{row.ratio.ratio:.2f} ({row.ratio.low:.2f} to {row.ratio.high:.2f})" if row.ratio else "–"
+    ratio = "–"
+    if row.ratio:
+        told = row.ratio.high <= WIDEST * row.ratio.low
+        ratio = f"{row.ratio.ratio:.2f} ({row.ratio.low:.2f} to {row.ratio.high:.2f})" if told else "not told"
     same = {True: "yes", False: "no", None: "–"}[row.computes_the_same]
     micro = "–" if not row.record.operations else "yes" if not row.not_in_micro else "no"
     return [
-        row.name,
-        "yes" if row.is_made else row.record.outcome.value,
+        row.name if row.is_made else f"{row.name} ({row.record.outcome})",
         format_bytes(row.figure("file_bytes")),
         format_bytes(row.figure("arena_bytes")),
         format_seconds(row.figure(INFERENCE)),
         ratio,
         same,
         micro,
-        _operations(row),
     ]
+
+
+def operation_lines(rows: Sequence[Row]) -> list[str]:
+    """Return a line for each file: its operations by kind, those first that not every runtime knows.
+
+    Args:
+        rows: What `deployment_rows` returned.
+    """
+    return [f"{row.name}: {_operations(row)}." for row in rows if row.record.operations]
 
 
 def _operations(row: Row) -> str:

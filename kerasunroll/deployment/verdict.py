@@ -18,6 +18,8 @@ from kerasunroll.report.verdict.text import join_words
 from kerasunroll.units import format_bytes, format_seconds
 
 _LONGEST: Final = 160
+_ALIKE: Final = 1.3
+"""Two files are as fast as each other if the ends of their ratio are no further apart than this factor."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,12 @@ def _why_out(row: Row, limits: Limits) -> str | None:
 
 
 def _cause(row: Row) -> str:
-    cause = (row.record.cause or row.record.outcome.value).partition("\n")[0].rstrip(". ")
+    cause = (
+        (row.record.cause or row.record.outcome.value)
+        .partition("\n")[0]
+        .partition("; the last lines of")[0]
+        .rstrip(". ")
+    )
     for sign, said in (
         ("TensorListReserve", "its loop needs operations of TensorFlow's own: TensorListReserve"),
         ("Lowering tensor list ops is failed", "its loop needs operations of TensorFlow's own: tensor lists"),
@@ -124,24 +131,38 @@ def _sentences(
     if taken is None:
         yield "No file can be recommended."
     else:
-        size = taken.figure("file_bytes")
+        size = taken.figure("file_bytes") or math.inf
         yield (
             f"Take {called(taken)}. It takes {format_seconds(taken.figure(INFERENCE))} an inference, and its file "
             f"{format_bytes(size)}."
         )
-        for row in rows:
-            if row.name in ratios and size:
-                yield f"{_capital(called(row))} {_against(row, ratios[row.name], size)}."
-        same = [row for row in rows if row.name not in out and row.tolerance is not None]
-        if same:
-            worst = max(row.figure("largest_difference") or 0.0 for row in same)
-            yield f"{'All' if len(same) > 1 else 'It'} compute{'' if len(same) > 1 else 's'} what the model does " + (
-                f"(largest difference {worst:.0e})." if worst else "(to the last bit)."
-            )
-        yield from (_int8(row) for row in rows if row.name not in out and row.tolerance is None)
+        beside = list(_best_of_each_setting(rows, taken, ratios))
+        for row in beside:
+            yield f"{_capital(called(row))} {_against(row, ratios[row.name], size)}."
+        yield from _same([row for row in rows if row.name not in out and row.contender.quantization == "none"])
+        yield from (_noise(row) for row in (taken, *beside) if row.contender.quantization != "none")
     for why in dict.fromkeys(out.values()):
         names = [called(row) for row in rows if out.get(row.name) == why]
         yield f"{_capital(join_words(names))}: {why}."
+
+
+def _best_of_each_setting(rows: Sequence[Row], taken: Row, ratios: Mapping[str, TimeRatio]) -> Iterator[Row]:
+    """Yield the fastest file of each other setting; streaming counts as one."""
+    best: dict[tuple[str, bool], Row] = {}
+    for row in rows:
+        key = (row.contender.setting, row.contender.form == "streaming")
+        if row.name in ratios and (key not in best or ratios[row.name].ratio < ratios[best[key].name].ratio):
+            best[key] = row
+    yield from (
+        row for key, row in best.items() if key != (taken.contender.setting, taken.contender.form == "streaming")
+    )
+
+
+def _same(rows: Sequence[Row]) -> Iterator[str]:
+    if rows:
+        worst = max(row.figure("largest_difference") or 0.0 for row in rows)
+        how = f"largest difference {worst:.0e}" if worst else "to the last bit"
+        yield f"{'All' if len(rows) > 1 else 'It'} compute{'' if len(rows) > 1 else 's'} what the model does ({how})."
 
 
 def _against(row: Row, ratio: TimeRatio, size: float) -> str:
@@ -149,12 +170,14 @@ def _against(row: Row, ratio: TimeRatio, size: float) -> str:
         time = f"takes {ratio.ratio:.1f}× as long ({ratio.low:.1f} to {ratio.high:.1f})"
     elif ratio.high < 1:
         time = f"takes {ratio.ratio:.2f}× as long ({ratio.low:.2f} to {ratio.high:.2f})"
+    elif ratio.high <= _ALIKE * ratio.low:
+        time = f"takes as long ({ratio.low:.2f} to {ratio.high:.2f}×)"
     else:
-        time = f"is as fast as far as can be told ({ratio.low:.2f} to {ratio.high:.2f}×)"
+        time = "may be faster or slower (cannot be told from these rounds)"
     return f"{time}, its file {(row.figure('file_bytes') or 0.0) / size:.2g}× the size"
 
 
-def _int8(row: Row) -> str:
+def _noise(row: Row) -> str:
     same = row.figure("same_class")
     classes = "" if same is None else f", and {same:.0%} of the classes are the same"
     return f"{_capital(called(row))}: its noise is {row.figure('noise_db'):.0f} dB below the signal{classes}."

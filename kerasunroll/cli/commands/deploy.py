@@ -123,16 +123,18 @@ def _show(deployment: "Deployment", write: Path | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from kerasunroll.deployment.table import deployment_table
+    from kerasunroll.deployment.table import deployment_table, operation_lines
 
     console = make_console()
     texts = deployment_table(deployment.rows)
     table = Table()
     for number, column in enumerate(texts.columns):
-        table.add_column(Text(column), justify="right" if 1 < number < 6 else "left")
+        table.add_column(Text(column), justify="right" if 0 < number < 5 else "left")
     for row in texts.rows:
         table.add_row(*map(Text, row))
     console.print(table, soft_wrap=False)
+    for line in operation_lines(deployment.rows):
+        console.print(line, style="dim", soft_wrap=False)
     console.print(deployment.verdict.text, style="bold", soft_wrap=False)
     for name in ("report.html", "report.md"):
         console.print(str(deployment.report(deployment.folder / name)))

@@ -4,16 +4,14 @@ import shutil
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasunroll.deployment.contender import Contender
+from kerasunroll.deployment.contender import ENDPOINT, Contender
 from kerasunroll.errors import InputError
-
-ENDPOINT: Final = "serve"
 
 
 def convert(model: keras.Model, contender: Contender, x: Any, path: Path) -> None:

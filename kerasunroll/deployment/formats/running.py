@@ -1,6 +1,5 @@
 """Running a file, as the device would. TensorFlow is imported only for what needs it."""
 
-import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from kerasunroll.deployment.contender import Contender
+from kerasunroll.deployment.contender import ENDPOINT, Contender
 from kerasunroll.errors import InputError
 
 Run: TypeAlias = Callable[[list[Any]], list[Any]]
@@ -71,9 +70,8 @@ def _interpreter(contender: Contender, path: Path) -> Any:
 
 def _litert(contender: Contender, path: Path) -> Run:
     interpreter = _interpreter(contender, path)
-    inputs, outputs = (
-        sorted(details, key=_number) for details in (interpreter.get_input_details(), interpreter.get_output_details())
-    )
+    signature = interpreter.get_signature_runner(ENDPOINT)  # knows which input and output is which
+    inputs, outputs = map(_in_order, (signature.get_input_details(), signature.get_output_details()))
     if contender.form in ("dynamic", "flex"):
         for each in inputs:
             interpreter.resize_tensor_input(each["index"], [contender.batch_size, *each["shape"][1:]])
@@ -89,18 +87,21 @@ def _litert(contender: Contender, path: Path) -> Run:
         return run
 
     def run_time_steps(arrays: list[Any]) -> list[Any]:
+        # The states go on where they are: only an interpreter that was opened just now begins at zero.
         (sequence,) = arrays
-        interpreter.reset_all_variables()
         made = [run([sequence[:, t : t + 1]]) for t in range(sequence.shape[1])]
         return made[-1]
 
     return run_time_steps
 
 
-def _number(details: dict[str, Any]) -> int:
-    """Return the place of an input or output, which its name ends with."""
-    numbers = re.findall(r"(?:input|output)_(\d+)", details["name"])
-    return int(numbers[-1]) if numbers else int(details["index"])
+def _in_order(details: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return inputs or outputs in the order of the numbers that their names end with."""
+    return [details[name] for name in sorted(details, key=_number)]
+
+
+def _number(name: str) -> int:
+    return int(name.rpartition("_")[2])
 
 
 def _onnx(contender: Contender, path: Path) -> Run:
@@ -118,10 +119,10 @@ def _onnx(contender: Contender, path: Path) -> Run:
 def _saved_model(path: Path) -> Run:
     import tensorflow as tf
 
-    serve = tf.saved_model.load(str(path)).serve
+    loaded = tf.saved_model.load(str(path))
 
     def run(arrays: list[Any]) -> list[Any]:
-        made = serve(*map(tf.constant, arrays))
-        return [np.asarray(made[name]) for name in sorted(made, key=lambda name: int(name.rpartition("_")[2]))]
+        made = loaded.serve(*map(tf.constant, arrays))
+        return [np.asarray(made[name]) for name in sorted(made, key=_number)]
 
     return run
