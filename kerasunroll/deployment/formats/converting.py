@@ -101,7 +101,9 @@ def _onnx(model: keras.Model, contender: Contender, x: Any, path: Path) -> None:
         import tf2onnx  # noqa: F401 - Keras's export needs it
     except ImportError as error:
         raise InputError(f"For ONNX, {error.name} is missing: pip install 'kerasunroll[onnx]'.") from None
-    model.export(str(path), format="onnx", verbose=False, input_signature=[signature])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tf2onnx speaks of what NumPy will do
+        model.export(str(path), format="onnx", verbose=False, input_signature=[signature])
     onnx.checker.check_model(onnx.load(str(path)), full_check=True)
 
 

@@ -38,7 +38,8 @@ def operations_of(target: str, path: Path) -> dict[str, int]:
 
 def size_of(path: Path) -> int:
     """Return the bytes of a file, or of all files in a folder."""
-    return sum(file.stat().st_size for file in path.rglob("*")) if path.is_dir() else path.stat().st_size
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files)
 
 
 def arena_bytes(content: bytes) -> int:

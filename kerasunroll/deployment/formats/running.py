@@ -70,8 +70,10 @@ def _interpreter(contender: Contender, path: Path) -> Any:
 
 def _litert(contender: Contender, path: Path) -> Run:
     interpreter = _interpreter(contender, path)
-    signature = interpreter.get_signature_runner(ENDPOINT)  # knows which input and output is which
-    inputs, outputs = map(_in_order, (signature.get_input_details(), signature.get_output_details()))
+    # Which input and output is which. (A signature runner would say it too, but holds on to the interpreter's memory.)
+    places = interpreter._get_full_signature_list()[ENDPOINT]
+    inputs = _in_order(places["inputs"], interpreter.get_input_details())
+    outputs = _in_order(places["outputs"], interpreter.get_output_details())
     if contender.form in ("dynamic", "flex"):
         for each in inputs:
             interpreter.resize_tensor_input(each["index"], [contender.batch_size, *each["shape"][1:]])
@@ -95,9 +97,10 @@ def _litert(contender: Contender, path: Path) -> Run:
     return run_time_steps
 
 
-def _in_order(details: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def _in_order(places: dict[str, int], details: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return inputs or outputs in the order of the numbers that their names end with."""
-    return [details[name] for name in sorted(details, key=_number)]
+    by_index = {each["index"]: each for each in details}
+    return [by_index[places[name]] for name in sorted(places, key=_number)]
 
 
 def _number(name: str) -> int:

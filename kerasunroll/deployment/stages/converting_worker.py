@@ -1,7 +1,7 @@
 """The process that makes one file, looks into it, and sees whether it computes the same.
 
 The job holds the `Contender` (`contender`) and the path of the file (`path`). It announces the phases `import`,
-`build`, `convert` and `check`, and at last sends `figures`, `operations` and the `runtime`.
+`build`, `convert` and `check`, and sends `figures` and `operations` as soon as there is a file, and at last.
 """
 
 import time
@@ -29,9 +29,11 @@ def main() -> None:
         learned = [leaf[:, :1] for leaf in inputs_of(x)] if contender.form == "streaming" else x
         convert(model, contender, learned, path)
         figures: dict[str, float] = {"convert_seconds": time.perf_counter() - start, "file_bytes": size_of(path)}
-        channel.phase("check")
         operations = operations_of(contender.target, path)
-        channel.report(result={"figures": figures | _checked(contender, path, reference, x), "operations": operations})
+        channel.report(figures=figures, operations=operations)  # known, whatever becomes of running it
+        channel.phase("check")
+        figures |= _checked(contender, path, reference, x)
+        channel.report(result={"figures": figures, "operations": operations})
 
 
 def _network(contender: Any) -> tuple[Any, Any, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from kerasunroll.deployment.contender import FORMS, Contender
 from kerasunroll.measurement.planning.rules import Rules
@@ -61,12 +61,14 @@ def _make(contender: Contender, folder: Path, counter: ProgressCounter, workers:
         done = PHASES.index(phase) / (len(PHASES) - 1)
         counter.report(contender.name, f"{contender.name}: {phase}", done)
 
+    made: dict[str, Any] = {}
     started, path = datetime.now(UTC), file_of(contender, folder)
     ending = workers.run(
         {"contender": contender.in_run(folder).model_dump(mode="json"), "path": str(path)},
         module="kerasunroll.deployment.stages.converting_worker",
         log_path=log_of(contender, folder),
         on_phase=on_phase,
+        on_message=lambda message: made.update(message.get("result", message)),
     )
     on_phase("end")
     error = ending.error
@@ -76,8 +78,8 @@ def _make(contender: Contender, folder: Path, counter: ProgressCounter, workers:
         outcome=error.outcome if error else Outcome.DONE,
         cause=error.cause if error else None,
         phase=error.phase if error else None,
-        figures=ending.result.get("figures", {}),
-        operations=ending.result.get("operations", {}),
+        figures=made.get("figures", {}),
+        operations=made.get("operations", {}),
         path=FORMS[contender.form],
         environment=environment(),
         node=this_node(),
