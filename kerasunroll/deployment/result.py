@@ -81,7 +81,9 @@ class Deployment:
                 f"There is no deployment in '{folder}': it has no {PLAN_FILE} that can be read. Give the folder that "
                 "kerasunroll deploy has made, such as logs/deploy."
             ) from None
-        records = {record.variant: record for record in store.load(folder / store.RECORDS).records}
+        # A record without times comes first, and with them later.
+        in_order = sorted(store.load(folder / store.RECORDS).records, key=lambda record: record.created)
+        records = {record.variant: record for record in in_order}
         return cls(folder, [(each, records[each.name]) for each in contenders if each.name in records], limits)
 
     @property
