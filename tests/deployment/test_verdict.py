@@ -52,8 +52,8 @@ def test_the_fastest_is_taken_and_the_text_says_what_the_others_cost():
     ratio = said.ratios["loop fixed"]
     assert said.text == (
         "Take full with a fixed batch. It takes 133 μs an inference, and its file 224.0 kB. The loop with a fixed "
-        f"batch takes 2.0× as long ({ratio.low:.1f} to {ratio.high:.1f}), its file 0.33× the size. All compute what the "
-        "model does (largest difference 1e-08). The loop with a batch of any size: cannot be made (its loop needs "
+        f"batch takes 2.0× as long ({ratio.low:.1f} to {ratio.high:.1f}), its file 0.33× the size. All compute what "
+        "the model does (largest difference 1e-08). The loop with a batch of any size: cannot be made (its loop needs "
         "operations of TensorFlow's own: TensorListReserve)."
     )
 
