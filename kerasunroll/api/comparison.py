@@ -186,11 +186,11 @@ class Comparison:
             raise InputError(f"Cannot save into '{folder}': {error}. Choose another folder.") from error
         return folder
 
-    def diff(self, new: "Comparison") -> Changes:
+    def diff(self, new: "Comparison | str | Path") -> Changes:
         """Return what changed from this comparison to a later one of the same configurations.
 
         Args:
-            new: `Comparison`.
+            new: `Comparison`, or the folder of one.
 
         Returns:
             `Changes`: a ratio with its interval for each figure of each variant, and what differs in machine and
@@ -199,7 +199,8 @@ class Comparison:
         Raises:
             InputError: If they have no variant in common.
         """
-        return Changes.of(changes_between(self._run, new._run))
+        later = new if isinstance(new, Comparison) else Comparison.load(new)
+        return Changes.of(changes_between(self._run, later._run))
 
     def write(self, on_progress: OnProgress = lambda progress: None) -> list[Path]:  # noqa: ARG005
         """Write results, pictures and what TensorBoard shows into the folder; return the files that one looks at.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Self
 
+from kerasunroll.errors import InputError
 from kerasunroll.measurement.statistics.intervals import Interval
 from kerasunroll.report.verdict.costs import break_even
 from kerasunroll.report.verdict.text import small_print, verdict_text
@@ -38,6 +39,9 @@ class Decision(Verdict):
             `Interval`, or `None` where it never does, or that is not known.
 
         Raises:
-            StopIteration: If there is no such setting.
+            InputError: If there is no such setting.
         """
+        known = [cost.setting for cost in self.costs]
+        if setting not in known:
+            raise InputError(f"There is no setting {setting!r} in this comparison, only {', '.join(known)}.")
         return break_even(self.cost(setting), self.cost(self.baseline))

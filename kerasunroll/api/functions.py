@@ -8,8 +8,9 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from kerasunroll.api.comparison import Comparison
 from kerasunroll.api.progress import progress_bar
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
     from kerasunroll.models import StackConfig
 
     Model: TypeAlias = keras.Model | Callable[[Any], keras.Model] | StackConfig | str | Path
+
+
+WITH_RESUME: Final = frozenset(
+    {"resume", "mix_environments", "budget", "time_limit", "memory_limit", "processes", "half_width", "max_rounds"}
+    | {"progress"}
+)
+"""What may be passed beside `resume`: how long and how exact to measure."""
 
 
 def compare(
@@ -122,8 +130,7 @@ def compare(
     """
     rules = limits_of(budget, time_limit, memory_limit, processes, half_width, max_rounds)
     if resume is not None:
-        if model is not None or x is not None:
-            raise InputError("resume= goes on with the model and the data of the earlier run. Leave these out.")
+        _refuse_with_resume(locals())
         return _resumed(resume, rules, mix_environments=mix_environments, progress=progress)
     request = _request(
         model,
@@ -198,12 +205,13 @@ def limits_of(
     Raises:
         InputError: If something passed cannot be used.
     """
-    if not 0 < half_width <= 1:
+    if not isinstance(half_width, int | float) or not 0 < half_width <= 1:
         raise InputError(f"half_width must lie above 0 and be at most 1, got {half_width!r}. 0.03 is ±3 %.")
     seconds = math.inf if budget is None else parse_seconds(str(budget), "budget")
-    limits = [time_limit] if isinstance(time_limit, str) else time_limit
+    limits = list(map(str, [time_limit] if isinstance(time_limit, str | int | float) else time_limit))
+    memory = None if memory_limit is None else str(memory_limit)
     return Rules(
-        limits=parse_limits(limits, memory_limit, PHASES, option="{}_limit"),
+        limits=parse_limits(limits, memory, PHASES, option="{}_limit"),
         half_width=half_width,
         max_rounds=whole_number("max_rounds", max_rounds, at_least=MIN_ROUNDS),
         processes=whole_number("processes", processes, at_least=1),
@@ -213,8 +221,40 @@ def limits_of(
 
 def _request(model: Any, settings: list[Settings], data: Data, callbacks: Any, **options: Any) -> Request:
     network = network_of(model, data, settings[0], seed=options["seed"])
-    shipped = pickled("callbacks", callbacks if callable(callbacks) else list(callbacks)) if callbacks else None
-    return Request(network, data, settings, shipped, **options)
+    return Request(network, data, settings, _shipped(callbacks), **options)
+
+
+def _shipped(callbacks: Any) -> bytes | None:
+    """Return callbacks, or the function that makes them, as a worker reads them."""
+    import keras
+
+    if isinstance(callbacks, keras.callbacks.Callback):
+        callbacks = [callbacks]
+    if not callable(callbacks):
+        if not isinstance(callbacks, list | tuple) or any(
+            not isinstance(each, keras.callbacks.Callback) for each in callbacks
+        ):
+            raise InputError(
+                "Expected callbacks=[...] of keras.callbacks.Callback, or a function of a folder that returns them, "
+                f"got {callbacks!r}."
+            )
+        callbacks = list(callbacks)
+    return pickled("callbacks", callbacks) if callbacks else None
+
+
+def _refuse_with_resume(passed: Mapping[str, Any]) -> None:
+    """Refuse what was passed beside `resume` and would change what is measured."""
+    for name, parameter in signature(compare).parameters.items():
+        value = passed[name]
+        if name not in WITH_RESUME and value is not parameter.default and not _equal(value, parameter.default):
+            raise InputError(
+                f"resume= goes on with the model, the data and the settings of the earlier run, so that {name}= cannot "
+                "be given with it. Leave these out."
+            )
+
+
+def _equal(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and bool(value == default)
 
 
 @contextmanager
@@ -256,7 +296,7 @@ def _interrupted(folder: Path) -> Comparison:
     except InputError:  # nothing was measured yet
         raise KeyboardInterrupt from None
     warnings.warn(
-        f"Interrupted: {', '.join(comparison.missing)} is missing. What was measured is kept; go on with "
+        f"Interrupted. Missing: {', '.join(comparison.missing)}. What was measured is kept; go on with "
         "kerasunroll.compare(resume=comparison).",
         KerasunrollWarning,
         stacklevel=4,

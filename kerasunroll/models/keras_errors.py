@@ -12,7 +12,8 @@ def in_one_sentence(error: Exception) -> str:
     Returns:
         A sentence that begins with the kind of the error, of at most about 300 characters.
     """
-    cause = str(error).rsplit("Exception encountered: ", maxsplit=1)[-1]
+    cause = re.sub(r"\x1b\[\d*m", "", str(error)).rsplit("Exception encountered: ", maxsplit=1)[-1]
+    cause = re.sub(r"^Exception encountered when calling [^\n]*\n+(?=\S)", "", cause)
     cause = re.sub(r"\{\{function_node .*?\}\} ?", "", cause)  # where in TensorFlow it was
     cause = re.sub(r" \[Op:\w+\].*", "", cause)
     sentence = re.split(r"\. (?!\[|\d)", " ".join(cause.split()))[0].rstrip(".")

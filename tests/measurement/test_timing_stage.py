@@ -362,7 +362,8 @@ def test_a_loss_that_is_no_number_is_told_and_the_times_are_kept(time_them, loss
     assert diverged.outcome is Outcome.DIVERGED
     # The first one, three for the trial, and ten blocks of four.
     assert diverged.cause == (
-        f"the loss became {word} within 44 training steps on one batch: lower --learning-rate or set --clipnorm"
+        f"the loss became {word} within 44 training steps on one batch: lower the learning rate, clip the gradient, or "
+        "look for NaN in the data"
     )
     assert diverged.figures["step_seconds"] == pytest.approx(0.02)
     assert len(diverged.samples["predict_seconds"][0]) == MIN_ROUNDS

@@ -146,7 +146,10 @@ def test_a_loss_that_is_no_number_any_more_is_told_and_everything_kept(train_the
     history = {"loss": [0.9, 0.8, float(loss)]}
     (record,), _ = train_them(lambda _: iter([result(history=history)]))
     assert (record.outcome, record.phase) == (Outcome.DIVERGED, "train")
-    assert record.cause == f"the loss became {word} in epoch 3: lower --learning-rate or set --clipnorm"
+    assert (
+        record.cause
+        == f"the loss became {word} in epoch 3: lower the learning rate, clip the gradient, or look for NaN in the data"
+    )
     assert record.figures["tensor_added_bytes"] == 7_000_000
     written = json.loads(run_file(variants[0]).read_text())
     assert (written["figures"]["final_loss"], len(written["samples"]["loss"][0][0])) == (

@@ -10,6 +10,7 @@ from keras import tree
 
 from kerasunroll.api.request.class_weights import with_class_weights
 from kerasunroll.data import Source, open_source
+from kerasunroll.data.checks import whole_number
 from kerasunroll.data.given import GivenData, keep_arrays, keep_batches
 from kerasunroll.data.given.keeping import as_dataset, batch_of
 from kerasunroll.data.given.nests import leaves
@@ -30,6 +31,7 @@ class Data:
         train: Nested arrays `(x, y, sample_weight)`, or a `tf.data.Dataset` of batches.
         validation: Likewise, or `None`.
         batch: One batch of nested arrays.
+        validation_batch: Likewise of the validation data, or `None`.
         batch_size: Integer.
     """
 
@@ -39,6 +41,7 @@ class Data:
     validation: Any
     batch: tuple[Any, ...]
     batch_size: int
+    validation_batch: tuple[Any, ...] | None = None
 
     def write(self, folder: Path) -> Source | GivenData:
         """Write what does not lie in files already, and return what a worker will train on."""
@@ -66,6 +69,10 @@ def data_of(
         InputError: If something is missing, or does not go with the rest.
         DataError: If arrays or batches cannot be used.
     """
+    if batch_size is not None:
+        batch_size = whole_number("batch_size", batch_size, at_least=1)
+    if class_weight is not None and not isinstance(class_weight, Mapping):
+        raise InputError(f"class_weight must be a dict from class to weight, got {type(class_weight).__name__}.")
     if x is None:
         raise InputError("Expected data: compare(model, x, y), compare(model, dataset) or compare(model, 'digits').")
     if isinstance(x, str):
@@ -85,7 +92,9 @@ def data_of(
         sequences = len(next(leaves(train[0])))
         if size > sequences:
             raise DataError(f"batch_size={size} is more than the {sequences} sequences. Take at most {sequences}.")
-        return Data(_GIVEN, None, train, _validation_arrays(validation_data), _first(train, size), size)
+        validation = _validation_arrays(validation_data)
+        checked = None if validation is None else _first(validation, size)
+        return Data(_GIVEN, None, train, validation, _first(train, size), size, checked)
     _refuse("the batches of a dataset hold them", y=y, sample_weight=sample_weight)
     batches = as_dataset("the dataset", x, steps_per_epoch)
     if class_weight is not None:
@@ -95,7 +104,7 @@ def data_of(
     if not isinstance(batch, tuple):
         what = "no batch" if batch is None else f"one of {type(batch).__name__}"
         raise DataError(f"Expected a dataset of batches (x, y) or (x, y, sample_weight), got {what}.")
-    if any(leaf.ndim == 0 for leaf in leaves(batch)):
+    if len({len(leaf) if leaf.ndim else 0 for leaf in leaves(batch)}) > 1 or next(leaves(batch)).ndim == 0:
         raise DataError("The dataset has single sequences, expected batches of them. Call .batch(32) on it.")
     own = len(next(leaves(batch[0])))
     if batch_size not in (None, own):

@@ -88,7 +88,7 @@ def _of_model(model: keras.Model, data: Data) -> Network:
 
 
 def _of_function(function: Any, data: Data, first: Settings, seed: int) -> Network:
-    recipe = FunctionRecipe(function, seed)
+    recipe = FunctionRecipe.of(function, seed)
     content = pickled(f"function '{getattr(function, '__name__', type(function).__name__)}'", recipe)
     model = recipe.build(first)
     _check_compiled(model, "model.compile(optimizer, loss) before the function returns the model")
@@ -121,6 +121,8 @@ def _check_fits(model: keras.Model, data: Data) -> None:
             model.compute_loss(inputs, targets, outputs, weights, training=False)
 
     _told(model, once)
+    if (validation := data.validation_batch) is not None:
+        _told(model, lambda: as_batch(model, validation[0]))
 
 
 def _told(model: keras.Model, work: Any) -> None:

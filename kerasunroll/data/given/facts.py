@@ -1,5 +1,6 @@
 """What is known of data that were given in Python, without opening them."""
 
+import hashlib
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -8,6 +9,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from kerasunroll.errors import DataError
 
 FACTS_FILE: Final = "facts.json"
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != FACTS_FILE:
+            with path.open("rb") as file:
+                found[str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 class GivenFacts(BaseModel):
@@ -20,6 +30,7 @@ class GivenFacts(BaseModel):
         validation_sequences: Integer. 0 where none were given.
         batch_size: Integer, or `None` where any may be chosen.
         input_shape: Tuple. The shape of one sequence; of several inputs, that of the first.
+        checksums: Dict from a file's name to its SHA-256, by which a file that has changed is noticed.
         structure: JSON values: how the arrays are nested, see `kerasunroll.data.given.nests`.
     """
 
@@ -32,6 +43,24 @@ class GivenFacts(BaseModel):
     batch_size: int | None = None
     input_shape: tuple[int | None, ...]
     structure: dict[str, Any] = {}
+    checksums: dict[str, str] = {}
+
+    @classmethod
+    def with_checksums(cls, folder: Path, **facts: Any) -> "GivenFacts":
+        """Return the facts of the data that lie in a folder now."""
+        return cls(checksums=_checksums(folder), **facts)
+
+    def check_files(self, folder: Path) -> None:
+        """See whether the data in a folder are still what they were.
+
+        Raises:
+            DataError: If a file has changed, or is missing.
+        """
+        now = _checksums(folder)
+        for name, checksum in self.checksums.items():
+            if now.get(name) != checksum:
+                what = "has changed" if name in now else "is missing"
+                raise DataError(f"'{folder / name}' {what} since the run was begun. Start a new comparison.")
 
     @classmethod
     def read(cls, folder: Path) -> "GivenFacts":
@@ -42,8 +71,10 @@ class GivenFacts(BaseModel):
         """
         try:
             return cls.model_validate_json((folder / FACTS_FILE).read_bytes())
-        except (OSError, ValidationError) as error:
+        except OSError:
             raise DataError(
-                f"The data that were given in Python are no longer in '{folder}' ({type(error).__name__}). A temporary "
-                "folder ends with its Python process: give folder= to keep one. Start a new comparison."
+                f"The data that were given in Python are no longer in '{folder}'. A temporary folder ends with its "
+                "Python process: give folder= to keep one. Start a new comparison."
             ) from None
+        except ValidationError:
+            raise DataError(f"'{folder / FACTS_FILE}' is damaged. Start a new comparison.") from None

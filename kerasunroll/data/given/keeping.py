@@ -54,22 +54,16 @@ def keep_arrays(folder: Path, train: tuple[Any, ...], validation: tuple[Any, ...
         InputError: If the folder cannot be written to.
         RunError: If writing failed, such as on a full disk.
     """
-    facts = arrays_facts(train, validation)
     for part, nest in zip(PARTS, (train, validation), strict=True):
         if nest is not None:
             with written_whole(folder / f"{part}.npz") as temporary, temporary.open("wb") as file:
                 np.savez(file, *leaves(nest))
-    write_whole(folder / FACTS_FILE, facts.model_dump_json(indent=1) + "\n")
-    return facts
-
-
-def arrays_facts(train: tuple[Any, ...], validation: tuple[Any, ...] | None) -> GivenFacts:
-    """Return what is known of arrays, before they are written."""
     first = next(leaves(train[0]))
     sequences = len(first)
     validated = len(next(leaves(validation[0]))) if validation else 0
     shapes = ", ".join(str(leaf.shape[1:]) for leaf in leaves(train[0]))
-    return GivenFacts(
+    facts = GivenFacts.with_checksums(
+        folder,
         kind="arrays",
         description=f"given in Python: {format_count(sequences)} training and {format_count(validated)} validation "
         f"sequences of shape {shapes}",
@@ -80,6 +74,8 @@ def arrays_facts(train: tuple[Any, ...], validation: tuple[Any, ...] | None) -> 
             part: structure_of(nest) for part, nest in zip(PARTS, (train, validation), strict=True) if nest is not None
         },
     )
+    write_whole(folder / FACTS_FILE, facts.model_dump_json(indent=1) + "\n")
+    return facts
 
 
 def keep_batches(folder: Path, train: Any, validation: Any = None) -> GivenFacts:
@@ -104,7 +100,8 @@ def keep_batches(folder: Path, train: Any, validation: Any = None) -> GivenFacts
         sizes.append(sequences)
         if part == "train":
             batches, batch_size, shapes = count, len(first[0]), [leaf.shape[1:] for leaf in first]
-    facts = GivenFacts(
+    facts = GivenFacts.with_checksums(
+        folder,
         kind="batches",
         description=f"given in Python: {format_count(batches)} training batches of {batch_size} sequences of shape "
         f"{', '.join(map(str, shapes))}, and {format_count(sizes[1])} validation sequences",

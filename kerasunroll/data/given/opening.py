@@ -54,6 +54,14 @@ class GivenData:
         """Return shapes and sizes in one line."""
         return self.facts.description
 
+    def check_files(self) -> None:
+        """See whether the data are still what they were when the comparison was begun.
+
+        Raises:
+            DataError: If a file has changed, or is missing.
+        """
+        self.facts.check_files(self.folder)
+
     def check_batch_size(self, batch_size: int) -> int:
         """Return `batch_size` if there are batches of that size.
 

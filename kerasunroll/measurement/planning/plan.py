@@ -154,7 +154,10 @@ class Plan(BaseModel):
             if isinstance(stack, SavedModel):
                 stack.check_file()
         for timesteps, before in self.sources.items():
-            now = source_facts(first[timesteps].open_source())
+            source = first[timesteps].open_source()
+            if isinstance(source, GivenData):
+                source.check_files()
+            now = source_facts(source)
             if now != before:
                 raise InputError(
                     f"The data have changed since the run was begun: '{before.description}' then, "

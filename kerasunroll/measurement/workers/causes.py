@@ -62,7 +62,7 @@ def describe_divergence(loss: float, when: str) -> str:
 
     Example:
     >>> describe_divergence(math.inf, "in epoch 2")
-    'the loss became infinite in epoch 2: lower --learning-rate or set --clipnorm'
+    'the loss became infinite in epoch 2: lower the learning rate, clip the gradient, or look for NaN in the data'
     """
     what = "NaN" if math.isnan(loss) else "infinite"
-    return f"the loss became {what} {when}: lower --learning-rate or set --clipnorm"
+    return f"the loss became {what} {when}: lower the learning rate, clip the gradient, or look for NaN in the data"

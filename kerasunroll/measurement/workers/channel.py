@@ -13,6 +13,7 @@ and can never be taken for a result. `kerasunroll.measurement.workers.worker` ho
 import json
 import os
 import queue
+import re
 import signal
 import threading
 import time
@@ -24,6 +25,8 @@ from kerasunroll.errors import RunError
 
 CHANNEL_VARIABLE = "KERASUNROLL_CHANNEL"
 """The environment variable that names the worker's two pipes: `"<commands fd>,<messages fd>"`."""
+
+_COLOUR = re.compile(r"\x1b\[\d*m")  # Keras prints its errors in bold
 
 LINGER_SECONDS = 10.0
 """How long a worker may take to finish once its coordinator has closed the channel, or is gone."""
@@ -55,7 +58,7 @@ class Channel:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if kind is not None and isinstance(error, Exception):
-            self.report(raised=kind.__name__, message=str(error))
+            self.report(raised=kind.__name__, message=_COLOUR.sub("", str(error)))
 
     def commands(self) -> Iterator[dict[str, Any]]:
         """Yield the coordinator's commands as they come, until it closes the channel."""

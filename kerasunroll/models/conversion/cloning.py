@@ -21,6 +21,7 @@ import keras
 from keras.src.models.functional import Functional
 
 from kerasunroll.errors import InputError, KerasunrollWarning
+from kerasunroll.models.conversion.adapted import give_adapted_state, vocabulary_of
 from kerasunroll.models.conversion.counterparts import Counterpart, forgotten_arguments
 from kerasunroll.models.conversion.training_state import copy_training_state, optimizers_of
 from kerasunroll.models.keras_errors import in_one_sentence
@@ -188,13 +189,18 @@ def able_to_rebuild(model: Any) -> Iterator[dict[str, Any]]:
 def _custom_objects(model: Any) -> dict[str, Any]:
     """Return the classes and functions that are not Keras's, by the names under which Keras serialises them."""
     owners = [*layers_of(model), *optimizers_of(model)]
-    values = [*owners, *(value for owner in owners for value in vars(owner).values())]
+    values = [*owners, *(value for owner in owners for name, value in vars(owner).items() if _is_own(owner, name))]
     objects = [value if isinstance(value, FunctionType) else type(value) for value in values]
     return {
         keras.saving.get_registered_name(each): each
         for each in objects
         if each.__module__.split(".")[0] not in ("keras", "tensorflow", "builtins") and each.__name__ != "<lambda>"
     }
+
+
+def _is_own(owner: Any, name: str) -> bool:
+    """Tell whether an attribute is the user's; Keras puts a wrapper of its own in the place of a method `build`."""
+    return not hasattr(type(owner), name)
 
 
 def layers_of(layer: Any) -> list[Any]:
@@ -313,6 +319,7 @@ def _copy_variables(pairs: Pairs) -> None:
             raise _other_structure(layer, f"variables {shapes}", copied_shapes)
         for variable, its_copy in zip(originals, copies, strict=True):
             its_copy.assign(variable)
+        give_adapted_state(copy, vocabulary_of(layer))
 
 
 def _variable_pairs(pairs: Pairs) -> list[tuple[Any, Any]]:

@@ -20,6 +20,7 @@ from kerasunroll.settings import (
     is_full,
     layer_arguments,
     own_setting,
+    parse_settings,
     settings_name,
     validate_setting,
 )
@@ -47,7 +48,8 @@ def with_unroll(
         model: A `keras.Model`: Sequential, functional, or subclassed where Keras can rebuild it from its
             configuration (`get_config` and `from_config`). Recurrent layers are found wherever they are: in nested
             models, in `Bidirectional`, in `TimeDistributed`, in layers of the user's own.
-        setting: One setting for all chosen recurrent layers (`kerasunroll.settings`); a list with one for each, in the
+        setting: One setting for all chosen recurrent layers (`kerasunroll.settings`), also as on the command line
+            (`"full"`, `"k8"`); a list with one for each, in the
             order of the model, where both directions of a `Bidirectional` count as one; or a dict from names or
             patterns to settings, the last match deciding.
         layers: String or list of strings. The recurrent layers to convert, by name, path or pattern (`"lstm_*"`); the
@@ -71,6 +73,8 @@ def with_unroll(
     >>> fast.fit(x, y)
     >>> with_unroll(fast, False).save("plain.keras")
     """
+    if isinstance(setting, str):
+        setting = parse_settings(setting)
     if x is not None and is_unbuilt(model):
         build_from(model, x)
     places = recurrent_places(model)

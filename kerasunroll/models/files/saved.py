@@ -24,6 +24,7 @@ from kerasunroll.settings import Setting, Settings, expand_settings, is_full
 GIVEN_SUFFIX: Final = ".pkl"
 """The ending of a file with a model that was given in Python."""
 
+_LONGEST_NAME: Final = 100
 _CELLS: Final = {name: cell for cell, name in CELL_NAMES.items()}
 _RECURRENT: Final = {"return_sequences", "go_backwards", "stateful"}
 _NOT_COMPILED: Final = "not compiled, so trained with the loss that goes with the data"
@@ -258,7 +259,7 @@ def _default_name(options: dict[str, Any]) -> str:
 
 def folder_name(text: str) -> str:
     """Return a text as the name of a folder, with `_` for what is no letter, digit, dot or hyphen."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", text).lstrip("_.-") or "model"
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text).lstrip("_.-")[:_LONGEST_NAME] or "model"
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from kerasunroll.errors import InputError
+from kerasunroll.models.conversion.adapted import give_adapted_state, vocabulary_of
 from kerasunroll.models.conversion.cloning import able_to_rebuild, description, layers_of, made_from, own_variables
 from kerasunroll.models.conversion.training_state import compiled_flags, optimizers_of
 from kerasunroll.models.conversion.with_unroll import with_unroll
@@ -33,6 +34,7 @@ class ModelRecipe:
         names: List of strings: the names of its layers, itself first.
         trainable: List of pairs of booleans for each: when it was compiled, and now.
         values: List of arrays: the variables, those of a layer before those of the layers inside.
+        vocabularies: List of what each layer has learned to look up, `None` for most.
         own_compile: Boolean. Whether the class has a `compile` of its own.
         slots: List of arrays: the variables of the optimiser; empty where it has not begun.
     """
@@ -44,6 +46,7 @@ class ModelRecipe:
     names: list[str]
     trainable: list[tuple[bool, bool]]
     values: list[Any]
+    vocabularies: list[list[Any] | None]
     own_compile: bool
     slots: list[Any]
 
@@ -68,6 +71,8 @@ class ModelRecipe:
                     layer.name = name
                 for variable, value in zip(_variables(layers), self.values, strict=True):
                     variable.assign(value)
+                for layer, vocabulary in zip(layers, self.vocabularies, strict=True):
+                    give_adapted_state(layer, vocabulary)
                 self._compile(model, layers)
         finally:
             keras.config.set_dtype_policy(policy)
@@ -107,10 +112,19 @@ class FunctionRecipe:
     Args:
         function: Function of a setting.
         seed: Integer. Keras's seed while it is called, so that all settings begin with the same weights.
+        dtype_policy: String. The global policy where it was passed.
+        floatx: String. Keras's type of numbers, likewise.
     """
 
     function: Any
     seed: int
+    dtype_policy: str
+    floatx: str
+
+    @classmethod
+    def of(cls, function: Any, seed: int) -> "FunctionRecipe":
+        """Return the recipe of a function, to be called as it would be here."""
+        return cls(function, seed, keras.config.dtype_policy().name, keras.config.floatx())
 
     def build(self, unroll: Settings) -> keras.Model:
         """Return the model in a setting.
@@ -118,6 +132,8 @@ class FunctionRecipe:
         Raises:
             InputError: If the function fails, or returns no compiled Keras model.
         """
+        keras.config.set_floatx(self.floatx)
+        keras.config.set_dtype_policy(self.dtype_policy)
         keras.utils.set_random_seed(self.seed)
         called = f"{getattr(self.function, '__name__', type(self.function).__name__)}({unroll!r})"
         try:
@@ -167,6 +183,7 @@ def recipe_of(model: keras.Model) -> ModelRecipe:
         names=[layer.name for layer in layers],
         trainable=[(flags.get(layer, layer.trainable), layer.trainable) for layer in layers],
         values=[np.asarray(variable) for variable in _variables(layers)],
+        vocabularies=[vocabulary_of(layer) for layer in layers],
         compiled=compiled,
         own_compile=own,
         slots=_slots(model),
@@ -204,7 +221,13 @@ def _compile_arguments(model: Any) -> dict[str, Any]:
 def _configured(value: Any) -> Any:
     """Return an object of Keras's as class and configuration; anything else as it is."""
     if isinstance(value, keras.metrics.Metric | keras.optimizers.Optimizer):
-        return _Configured(type(value), value.get_config())
+        try:
+            return _Configured(type(value), value.get_config())
+        except Exception as error:  # whatever the code of the user's classes raises
+            raise InputError(
+                f"{type(value).__name__} cannot be sent to another process: {in_one_sentence(error)} Give what is in "
+                "it a get_config, or pass a function build(unroll) that makes and compiles the model."
+            ) from error
     return value
 
 

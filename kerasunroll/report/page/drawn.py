@@ -19,7 +19,9 @@ def trained_histories(measured: Sequence[Measured]) -> dict[str, list[FlowHistor
     # Of a training that was ended, half a file may have been left.
     finished = [each for each in measured if each.training and each.training.outcome is Outcome.DONE]
     histories = {each.variant.setting: load_histories(each.variant.folder) for each in finished}
-    return {setting: history for setting, history in histories.items() if history}
+    # Of a cell that is not Keras's, or has images for states, no h is known.
+    known = {setting: [each for each in history if "h" in each.norms] for setting, history in histories.items()}
+    return {setting: history for setting, history in known.items() if history}
 
 
 def growth_panels(sweep: Sweep) -> list[Panel]:
