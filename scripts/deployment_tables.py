@@ -94,8 +94,8 @@ def main() -> None:
         "| cell | T | file | made | size | arena | one inference | × the loop's | same |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for cell in cells:
-        for length in timesteps:
+    for length in timesteps:
+        for cell in cells:
             stack = StackConfig(cell=cell, input_shape=(length, FEATURES), units=(UNITS,), head=Classification(5))
             exact = {"processes": 2, "max_rounds": 12, "half_width": 0.05}
             found = run(f"{cell}-T{length}", stack, quantize=["none", "int8"], streaming=True, **exact)
