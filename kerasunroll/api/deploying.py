@@ -34,6 +34,8 @@ from kerasunroll.training.session import network_of
 
 MODEL: Final = "given/model.pkl"
 BATCH: Final = "given/batch.npz"
+MOST: Final = 256
+"""So many sequences are compared and calibrated on; more would take longer and tell no more."""
 
 
 def deploy(
@@ -70,7 +72,7 @@ def deploy(
     Args:
         model: A built `keras.Model`, which need not be compiled; a `StackConfig`; or the path of a `.keras` file.
         x: Arrays (N, T, F), nested as the model takes them: sequences on which the files are compared with the model,
-            and from which int8 learns the ranges. Defaults to `None`: made-up ones.
+            and from which int8 learns the ranges; the first 256 are used. Defaults to `None`: made-up ones.
         unroll: A setting or a list of them. Defaults to `("loop", "full", "own-loop")`.
         target: `"litert"`, `"onnx"`, `"saved_model"`, or a list of these. Defaults to `"litert"`.
         quantize: `"none"`, `"float16"` (weights), `"int8"` (weights and activations), or a list. Defaults to `"none"`.
@@ -107,7 +109,7 @@ def deploy(
     >>> deployment.write("model.tflite")
     """
     limits = Limits(
-        None if flash_limit is None else parse_bytes(flash_limit, "flash_limit"),
+        None if flash_limit is None else parse_bytes(str(flash_limit), "flash_limit"),
         None if latency_limit is None else parse_seconds(str(latency_limit), "latency_limit"),
         builtins_only,
         micro,
@@ -186,7 +188,7 @@ def _sequences(x: Any, model: Any, contender: Contender, batch_size: int) -> Any
     if len(leaves[0]) < batch_size:
         raise InputError(f"x has {len(leaves[0])} sequences, which make no batch of {batch_size}. Give more.")
     as_batch(model, keras.tree.map_structure(lambda leaf: leaf[:batch_size], sequences))
-    return sequences
+    return keras.tree.map_structure(lambda leaf: leaf[: max(MOST, batch_size)], sequences)
 
 
 def _save_batch(sequences: Any, batch_size: int, folder: Path) -> None:

@@ -38,6 +38,7 @@ def measure_deployment(
         with saving:
             store.save(record, folder / store.RECORDS)
 
+    save_contenders(contenders, folder)  # so that an interrupted run can be read
     counter = ProgressCounter(3.0, on_progress)
     making = counter.part("making", 2.0, len(contenders) * 1.25)
     records = make_files(contenders, folder, rules, making, AT_ONCE, keep)

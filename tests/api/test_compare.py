@@ -27,6 +27,9 @@ def some_data(sequences=48):
     return rng.normal(size=(sequences, 6, 3)).astype("float32"), rng.integers(0, 3, sequences)
 
 
+X, Y = some_data()
+
+
 def build(unroll):
     model = keras.Sequential([keras.Input((6, 3)), keras.layers.LSTM(4, unroll=unroll), keras.layers.Dense(3)])
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
@@ -269,6 +272,27 @@ class TestInterrupted:
             kerasunroll.compare(build, x, y, folder=tmp_path / "run", **QUICK)
 
 
+class TestGoingOn:
+    """What lies in the folder decides; what was passed beside it, or has changed since, is refused."""
+
+    @pytest.mark.parametrize("passed", [{"epochs": 9}, {"unroll": "own-loop"}, {"x": X}, {"batch_size": 3}])
+    def test_other_settings_are_refused(self, compared, passed):
+        with pytest.raises(kerasunroll.errors.InputError, match=f"{next(iter(passed))}= cannot be given"):
+            kerasunroll.compare(resume=compared[0], **passed)
+
+    def test_changed_data_are_noticed(self, compared, tmp_path):
+        copy = compared[0].save(tmp_path / "copy")
+        file = next(path for path in (copy / "given" / "data" / "train").rglob("*") if path.stat().st_size > 1000)
+        content = bytearray(file.read_bytes())
+        content[500] ^= 1
+        file.write_bytes(bytes(content))
+        with pytest.raises(kerasunroll.errors.InputError, match="has changed since the run was begun"):
+            kerasunroll.compare(resume=copy, **QUICK)
+        file.unlink()
+        with pytest.raises(kerasunroll.errors.InputError, match="is missing"):
+            kerasunroll.compare(resume=copy, **QUICK)
+
+
 class TestATemporaryFolder:
     def test_it_goes_with_the_comparison(self):
         x, y = some_data()
@@ -310,7 +334,6 @@ def dataset(*, batched=True):
     return found.batch(16) if batched else found
 
 
-X, Y = some_data()
 BAD = {
     "an uncompiled model": (lambda: {"model": lstm(compiled=False)}, "is not compiled"),
     "an uncompiled function": (lambda: {"model": lambda _: lstm(compiled=False)}, "is not compiled"),
@@ -349,6 +372,18 @@ BAD = {
         lambda: {"model": StackConfig(cell="gru", input_shape=(7, 3), units=(4,), head=kerasunroll.Classification(3))},
         r"Give input_shape=\(6, 3\)",
     ),
+    "single sequences with targets of one number": (
+        lambda: {"x": tf.data.Dataset.from_tensor_slices((X, Y[:, None])), "y": None},
+        r"\.batch\(32\)",
+    ),
+    "validation data of another shape": (
+        lambda: {"validation_data": (X[..., :2], Y)},
+        r"takes the shape \(any, 6, 3\)",
+    ),
+    "callbacks that are none": (lambda: {"callbacks": ["early"]}, "Expected callbacks"),
+    "class weights that are no dict": (lambda: {"class_weight": [1.0, 2.0]}, "must be a dict"),
+    "a batch of none": (lambda: {"batch_size": 0}, "at least 1"),
+    "a width in words": (lambda: {"half_width": "3%"}, "half_width must"),
     "no budget": (lambda: {"budget": "soon"}, "Invalid budget"),
     "resume with a model": (lambda: {"resume": "logs/compare"}, "Leave these out"),
 }

@@ -161,6 +161,7 @@ class TestFromTheCommandLine:
             (["--cell", "lstm", "--quantize", "int4"], "Unknown quantize 'int4'"),
             (["--cell", "lstm", "--unroll", "half"], "got 'half'"),
             (["--cell", "lstm", "--write", "model.onnx"], "ends in .tflite"),
+            (["--cell", "lstm", "--write", "/dev/null/model.tflite"], "cannot write to '/dev/null'"),
             (["nothing.keras"], "No such file"),
             (["nothing.keras", "--cell", "lstm"], "--cell cannot be"),
             (["--cell", "lstm", "--flash-limit", "much"], "expected a size"),

@@ -8,6 +8,7 @@ import pytest
 from kerasunroll import Classification
 from kerasunroll.deployment.contender import Contender
 from kerasunroll.deployment.rows import deployment_rows
+from kerasunroll.deployment.run import with_flex
 from kerasunroll.deployment.verdict import Limits, deployment_verdict
 from kerasunroll.measurement.records.environment import environment
 from kerasunroll.measurement.records.record import Outcome, Record
@@ -118,6 +119,13 @@ def test_a_crash_is_said_without_its_log():
         "Full with a fixed batch: cannot be made (it was killed by SIGSEGV)."
         in verdict(found(False, 1e-4), crashed).text
     )
+
+
+def test_flex_is_tried_only_where_nothing_else_can_be_made():
+    failed = found(False, 0, outcome=Outcome.FAILED, phase="convert", operations=())
+    (flex,) = with_flex([failed, refused(), found(True, 1e-4), refused(True)])
+    assert (flex.setting, flex.form, flex.quantization) == ("loop", "flex", "none")
+    assert with_flex([found(False, 1e-4), refused()]) == []
 
 
 def test_nothing_at_all():

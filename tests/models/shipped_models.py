@@ -48,6 +48,32 @@ class OwnCompile(keras.Sequential):
         self.compile(**config)
 
 
+class Projected(keras.layers.Layer):
+    """With a method `build`, in whose place Keras puts a wrapper."""
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1], 3), name="kernel")
+
+    def call(self, x):
+        return x @ self.kernel
+
+
+class OwnCell(keras.layers.Layer):
+    def __init__(self, units, **options):
+        super().__init__(**options)
+        self.units = self.state_size = units
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1] + self.units, self.units), name="kernel")
+
+    def call(self, inputs, states):
+        state = keras.ops.tanh(keras.ops.concatenate([inputs, states[0]], -1) @ self.kernel)
+        return state, [state]
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
 def sequential(kind=keras.Sequential, *layers):
     layers = layers or (keras.layers.LSTM(4), keras.layers.Dense(3, activation="softmax"))
     return kind([keras.Input((5, 3)), *layers])
@@ -97,7 +123,28 @@ def lambdas():
     return model
 
 
+def own_layers():
+    return loss_object(sequential(keras.Sequential, Projected(), keras.layers.LSTM(4), softmax()))
+
+
+def own_cell():
+    return loss_object(sequential(keras.Sequential, keras.layers.RNN(OwnCell(4)), softmax()))
+
+
+def adapted():
+    normalization = keras.layers.Normalization()
+    normalization.adapt(data()[0])
+    return loss_object(sequential(keras.Sequential, normalization, keras.layers.GRU(4), softmax()))
+
+
+def softmax():
+    return keras.layers.Dense(3, activation="softmax")
+
+
 MODELS = {
+    "own_layers": own_layers,
+    "own_cell": own_cell,
+    "adapted": adapted,
     "subclassed": lambda: loss_object(Subclassed()),
     "schedule": lambda: loss_object(sequential()),
     "stateful": stateful,

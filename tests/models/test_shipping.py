@@ -5,11 +5,14 @@ import sys
 import warnings
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
-from kerasunroll.errors import RunError
-from kerasunroll.models.shipping.pickles import read_pickled
+from kerasunroll import with_unroll
+from kerasunroll.errors import InputError, RunError
+from kerasunroll.models.shipping.pickles import pickled, read_pickled, write_pickled
+from kerasunroll.models.shipping.recipe import FunctionRecipe, recipe_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 from shipped_models import MODELS, data
@@ -38,6 +41,47 @@ def test_it_computes_the_same_and_trains_on(shipped, name, unroll):
         model.fit(x, y, batch_size=16, shuffle=False, verbose=0)
         np.testing.assert_allclose(model.predict(x, batch_size=16, verbose=0), expected["after"], **tolerance)
         assert not np.allclose(expected["before"], expected["after"], rtol=1e-4)
+
+
+def test_an_adapted_vocabulary_goes_along(tmp_path):
+    words = keras.layers.StringLookup()
+    words.adapt(["loop", "full", "loop", "k8"])
+    text = keras.Input((4,), dtype="string")
+    hidden = keras.layers.LSTM(3)(keras.layers.Embedding(5, 2)(words(text)))
+    model = keras.Model(text, keras.layers.Dense(1)(hidden))
+    model.compile("sgd", "mse")
+    write_pickled(tmp_path / "model.pkl", pickled("model", recipe_of(model)))
+    x = np.array([["loop", "full", "k8", "other"]])
+    for copy in (read_pickled(tmp_path / "model.pkl").build(True), with_unroll(model, "full")):
+        np.testing.assert_allclose(copy(x), model(x), rtol=1e-6)
+
+
+def test_a_function_is_called_under_the_policy_that_was_in_force(tmp_path):
+    def build(unroll):
+        model = keras.Sequential([keras.Input((5, 3)), keras.layers.LSTM(4, unroll=unroll)])
+        model.compile("sgd", "mse")
+        return model
+
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        write_pickled(tmp_path / "model.pkl", pickled("function", FunctionRecipe.of(build, seed=0)))
+        keras.config.set_dtype_policy("float32")
+        model = read_pickled(tmp_path / "model.pkl").build(True)
+        assert model.layers[0].compute_dtype == "float16"
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def test_a_schedule_that_cannot_be_configured_is_named():
+    class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return 0.1
+
+    model = keras.Sequential([keras.Input((5, 3)), keras.layers.LSTM(4)])
+    model.compile(keras.optimizers.SGD(Schedule()), "mse")
+    with pytest.raises(InputError, match=r"SGD cannot be sent.*get_config"):
+        recipe_of(model)
 
 
 def test_a_file_that_is_none_is_an_error(tmp_path):

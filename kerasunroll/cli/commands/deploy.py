@@ -76,6 +76,8 @@ def deploy(options: DeployOptions, given: frozenset[str]) -> None:
     suffixes = {SUFFIXES[target] for target in options.target or ["litert"] if target in SUFFIXES}
     if options.write and options.write.suffix not in suffixes:
         raise InputError(f"--write: expected a name that ends in {' or '.join(suffixes)}, got '{options.write}'.")
+    if options.write:
+        _check_writable(options.write)
     deployment = deploy_model(
         _network(options, given),
         _sequences(options),
@@ -89,6 +91,15 @@ def deploy(options: DeployOptions, given: frozenset[str]) -> None:
         **{name: getattr(options, name) for name in _PASSED_ON},
     )
     _show(deployment, options.write)
+
+
+def _check_writable(path: Path) -> None:
+    """Say before anything is measured that a file could not be written."""
+    import os
+
+    folder = next(each for each in path.absolute().parents if each.exists())
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise InputError(f"--write: cannot write to '{folder}'. Choose another folder.")
 
 
 def _network(options: DeployOptions, given: frozenset[str]) -> Any:
@@ -116,7 +127,7 @@ def _sequences(options: DeployOptions) -> Any:
     if options.data is None:
         return None
     source = open_source(options.data, seed=options.seed)
-    return source.probed(max(64, options.batch_size))
+    return source.probed(max(256, options.batch_size))
 
 
 def _show(deployment: "Deployment", write: Path | None) -> None:

@@ -97,12 +97,12 @@ class ModelRecipe:
             model.compile_from_config(self.compiled)
         else:
             model.compile(**_revived(self.compiled), auto_scale_loss=False)
-        for layer, (_, now) in zip(layers, self.trainable, strict=True):
-            layer.trainable = now
-        if self.slots:
+        if self.slots:  # of what was trainable when it was compiled
             model.optimizer.build(model.trainable_variables)
             for variable, value in zip(model.optimizer.variables, self.slots, strict=True):
                 variable.assign(value)
+        for layer, (_, now) in zip(layers, self.trainable, strict=True):
+            layer.trainable = now
 
 
 @dataclass(frozen=True)
