@@ -256,7 +256,7 @@ class TestInterrupted:
         done = threading.Event()
         threading.Thread(target=interrupt_once_timed, daemon=True).start()
         with pytest.warns(KerasunrollWarning, match=r"loop: training.*resume=comparison"):
-            interrupted = kerasunroll.compare(build, x, y, epochs=200, folder=folder, **QUICK)
+            interrupted = kerasunroll.compare(build, x, y, epochs=20, folder=folder, **QUICK)
         assert [entry.split(": ")[1] for entry in interrupted.missing] == ["training", "training"]
         assert "Not measured to the end" in repr(interrupted)
         assert "Not measured to the end" in interrupted._repr_html_()
