@@ -147,7 +147,7 @@ def test_it_goes_through_plans_and_records(files):
     assert question[0]["stack"]["sha256"] == config.stack.sha256
 
 
-def test_outputs_that_are_no_array_are_left_out(tmp_path):
+def test_a_dict_of_outputs_is_compared_and_what_cannot_be_observed_is_said(tmp_path):
     from kerasunroll.errors import KerasunrollWarning
     from kerasunroll.training.run import train
 
@@ -163,9 +163,25 @@ def test_outputs_that_are_no_array_are_left_out(tmp_path):
         warnings.simplefilter("always")
         result = train(config, tmp_path / "run")
     said = " ".join(str(each.message) for each in warned if each.category is KerasunrollWarning)
-    assert "are no arrays of real numbers" in said
+    assert "are no arrays of real numbers" not in said
+    with np.load(tmp_path / "run" / "outputs.npz") as outputs:
+        assert len(outputs["before"]) == len(outputs["after"]) == source.validation_sequences
     assert "Gradients through time and states are not logged" in said
     assert np.isfinite(result["history"]["loss"]).all()
+
+
+def test_outputs_that_are_no_real_numbers_are_left_out():
+    from types import SimpleNamespace
+
+    from kerasunroll.errors import KerasunrollWarning
+    from kerasunroll.training.outputs import probe_outputs
+
+    inputs = keras.Input((4, 2))
+    classes = keras.ops.argmax(layers.LSTM(3)(inputs), axis=-1)
+    source = SimpleNamespace(probed=lambda count: np.zeros((count, 4, 2), "float32"))
+    session = SimpleNamespace(model=keras.Model(inputs, classes), source=source, batch_size=None)
+    with pytest.warns(KerasunrollWarning, match="are no arrays of real numbers"):
+        assert probe_outputs(session) is None
     assert (tmp_path / "run" / "model.keras").exists()
     assert not (tmp_path / "run" / "outputs.npz").exists()
 

@@ -1,4 +1,7 @@
-"""`kerasunroll.compare` and `kerasunroll.measure`."""
+"""`kerasunroll.compare` and `kerasunroll.measure`.
+
+A long module: a third of it is what the arguments mean.
+"""
 
 import math
 import shutil
@@ -22,6 +25,7 @@ from kerasunroll.api.running import Undertaking
 from kerasunroll.data.checks import whole_number
 from kerasunroll.errors import InputError, KerasunrollWarning, RunError
 from kerasunroll.measurement.execution.local import LocalExecutor
+from kerasunroll.measurement.planning.findings import is_finished
 from kerasunroll.measurement.planning.quantities import parse_limits, parse_seconds
 from kerasunroll.measurement.planning.rules import PROCESSES, Rules
 from kerasunroll.measurement.records.folders import claim
@@ -293,8 +297,10 @@ def _carried_out(undertaking: Undertaking, folder: Path, *, progress: bool) -> C
 def _interrupted(folder: Path) -> Comparison:
     try:
         comparison = Comparison.load(folder)
-    except InputError:  # nothing was measured yet
+    except InputError:  # there is no record
         raise KeyboardInterrupt from None
+    if not any(map(is_finished, comparison.records)):
+        raise KeyboardInterrupt
     warnings.warn(
         f"Interrupted. Missing: {', '.join(comparison.missing)}. What was measured is kept; go on with "
         "kerasunroll.compare(resume=comparison).",

@@ -122,7 +122,7 @@ def test_a_crash_is_said_without_its_log():
 
 
 def test_flex_is_tried_only_where_nothing_else_can_be_made():
-    failed = found(False, 0, outcome=Outcome.FAILED, phase="convert", operations=())
+    failed = found(False, 0, outcome=Outcome.FAILED, cause="no", phase="convert", operations=())
     (flex,) = with_flex([failed, refused(), found(True, 1e-4), refused(True)])
     assert (flex.setting, flex.form, flex.quantization) == ("loop", "flex", "none")
     assert with_flex([found(False, 1e-4), refused()]) == []
