@@ -172,7 +172,7 @@ def compare(
 
 
 def measure(
-    model: "Model | None" = None, x: Any = None, y: Any = None, *, unroll: Any = "loop", **options: Any
+    model: "Model | None" = None, x: Any = None, y: Any = None, *, unroll: Any = None, **options: Any
 ) -> Comparison:
     """Measure what a model costs to build, compile, run and hold in memory, without training it to the end.
 
@@ -180,7 +180,7 @@ def measure(
         model: As for `compare`.
         x: As for `compare`.
         y: As for `compare`.
-        unroll: A setting or a list of them. Defaults to `"loop"`.
+        unroll: A setting or a list of them. Defaults to `None`: the loop; with `resume`, those of the earlier run.
         **options: Those of `compare` but `train`.
 
     Returns:
@@ -193,7 +193,10 @@ def measure(
     Example:
     >>> kerasunroll.measure(model, x, y).table["forward_seconds"]  # doctest: +SKIP
     """
-    return compare(model, x, y, unroll=unroll, train=False, **options)
+    if options.get("resume") is None:
+        options["train"] = False
+        unroll = "loop" if unroll is None else unroll
+    return compare(model, x, y, **options, **({} if unroll is None else {"unroll": unroll}))
 
 
 def limits_of(

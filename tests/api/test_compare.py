@@ -195,7 +195,7 @@ class TestWhatComesBack:
         """What came from Python lies in the folder, wherever that is: nothing is measured again, nothing is missing."""
         comparison, _ = compared
         copy = comparison.save(tmp_path / "moved")
-        again = kerasunroll.compare(resume=copy, **QUICK)
+        again = kerasunroll.measure(resume=copy, **QUICK)
         assert [record.key for record in again.records] == [record.key for record in comparison.records]
         assert [record.created for record in again.records] == [record.created for record in comparison.records]
 
