@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from kerasunroll.report.rows import READY, READY_PARTS, TIMED_IN_ROUNDS, Row
+from kerasunroll.report.rows import READY, TIMED_IN_ROUNDS, Row
+from kerasunroll.report.verdict.costs import ready_seconds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +33,8 @@ def variants_frame(rows: Sequence[Row]) -> "pd.DataFrame":
 def _columns(row: Row) -> Iterator[tuple[str, Any]]:
     yield from (("group", row.group), ("setting", row.setting), ("outcome", row.outcome), ("path", row.path))
     figures = dict(row.figures)
-    if all(part in figures for part in READY_PARTS):
-        figures[READY] = sum(figures[part] for part in READY_PARTS)
+    if (ready := ready_seconds(row)) is not None:
+        figures[READY] = ready
     for name, value in figures.items():
         yield name, value
         if interval := row.interval(name):

@@ -6,7 +6,7 @@ from kerasunroll.api.decision import Decision
 from kerasunroll.api.shown.short import short_table
 from kerasunroll.display.html import html_block, html_picture, html_table, html_text
 from kerasunroll.measurement.planning.findings import Measured
-from kerasunroll.report.page.figures import break_even_picture, cost_pictures, gradient_picture
+from kerasunroll.report.page.figures import all_pictures
 from kerasunroll.report.rows import Row
 
 
@@ -40,8 +40,7 @@ def _group(decision: Decision, rows: Sequence[Row], measured: Sequence[Measured]
     yield html_text(f"{decision.group}: {decision.text}", strong=True)
     yield html_table(short_table(rows))
     yield html_text(*decision.small_print)
-    last = (break_even_picture(decision, "notebook"), gradient_picture(measured, "notebook"))
-    pictures = [*cost_pictures(rows, decision, "notebook"), *(picture for picture in last if picture)]
+    pictures = all_pictures(rows, decision, measured, "notebook")
     shown = "".join(html_picture(picture.draw, picture.label) for picture in pictures)
     if shown:
         side_by_side = f'<div style="display:flex;flex-wrap:wrap;gap:1em">{shown}</div>'

@@ -9,7 +9,7 @@ from kerasunroll.api.progress import in_notebook
 from kerasunroll.callbacks.event_files.event_log import figure_png
 from kerasunroll.errors import InputError
 from kerasunroll.measurement.planning.findings import Measured
-from kerasunroll.report.page.figures import Picture, break_even_picture, cost_pictures, gradient_picture
+from kerasunroll.report.page.figures import Picture, all_pictures
 from kerasunroll.report.rows import Row
 from kerasunroll.report.verdict.verdict import Verdict
 
@@ -39,8 +39,7 @@ def plot(what: str | None, rows: Sequence[Row], verdict: Verdict, measured: Sequ
     """
     if what is not None and what not in NAMES:
         raise InputError(f"Expected one of {', '.join(map(repr, NAMES))}, got {what!r}.")
-    last = (break_even_picture(verdict, "plot"), gradient_picture(measured, "plot"))
-    found = {each.what: each for each in (*cost_pictures(rows, verdict, "plot"), *last) if each}
+    found = {each.what: each for each in all_pictures(rows, verdict, measured, "plot")}
     wanted = [NAMES[what]] if what else [NAMES["time"], NAMES["step"]]
     picture = next((found[name] for name in wanted if name in found), None)
     if picture is None:

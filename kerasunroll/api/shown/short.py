@@ -5,7 +5,8 @@ from typing import Final
 
 from kerasunroll.display.tables import TextTable
 from kerasunroll.measurement.planning.variant import LOOP
-from kerasunroll.report.rows import READY_PARTS, STEP, Row
+from kerasunroll.report.rows import STEP, Row
+from kerasunroll.report.verdict.costs import ready_seconds
 from kerasunroll.units import format_bytes, format_ratio, format_seconds
 
 _SIZES: Final = {"process growth": "process_growth_bytes", "tensor peak": "tensor_peak_bytes"}
@@ -24,8 +25,7 @@ def short_table(rows: Sequence[Row]) -> TextTable:
 
 def _cells(row: Row) -> Iterator[str]:
     yield row.setting
-    parts = [row.figures[part] for part in READY_PARTS if part in row.figures]
-    yield format_seconds(sum(parts) if len(parts) == len(READY_PARTS) else None)
+    yield format_seconds(ready_seconds(row))
     yield format_seconds(row.figures.get(STEP))
     ratio = row.against_loop
     yield f"{format_ratio(ratio.ratio)} ({ratio.low:.2f} to {ratio.high:.2f})" if ratio else "–"

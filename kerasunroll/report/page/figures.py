@@ -107,6 +107,19 @@ def gradient_picture(measured: Sequence[Measured], place: str) -> Picture | None
     return Picture(place, "gradient_through_time", lambda: comparison_figure(trained), label, caption, wide=True)
 
 
+def all_pictures(rows: Sequence[Row], verdict: Verdict, measured: Sequence[Measured], place: str) -> list[Picture]:
+    """Return all pictures of a group that there is something to draw in: costs, time in all, gradients.
+
+    Args:
+        rows: The rows of the group.
+        verdict: `Verdict` on it.
+        measured: What was measured of it.
+        place: String. Where on a page they stand: letters and digits.
+    """
+    last = (break_even_picture(verdict, place), gradient_picture(measured, place))
+    return [*cost_pictures(rows, verdict, place), *(picture for picture in last if picture)]
+
+
 def growth_pictures(sweep: Sweep, number: int) -> list[Picture]:
     """Return what a sweep costs over the number of time steps, a picture per figure, both axes logarithmic."""
     pictures = []

@@ -17,15 +17,8 @@ from kerasunroll.data.names import SourceName
 from kerasunroll.files import write_whole
 from kerasunroll.measurement.records.record import Record
 from kerasunroll.models.factories.fields import CELL_NAMES
-from kerasunroll.report.page.figures import (
-    Picture,
-    break_even_picture,
-    cost_pictures,
-    gradient_picture,
-    growth_pictures,
-)
+from kerasunroll.report.page.figures import Picture, all_pictures, growth_pictures
 from kerasunroll.report.page.tables import PageTable, page_tables
-from kerasunroll.report.rows import Row
 from kerasunroll.report.run import Run
 from kerasunroll.report.sweeps import find_sweeps
 from kerasunroll.report.tables.comparison import comparison_tables
@@ -148,7 +141,7 @@ def _sections(run: Run, verdicts: Sequence[Verdict], *, draw: bool = True) -> li
     for number, (group, rows) in enumerate(run.groups.items()):
         verdict = by_group[group]
         measured = [each for each in run.measured if each.variant.group == group]
-        pictures = _pictures(rows, verdict, measured, f"g{number}") if draw else []
+        pictures = all_pictures(rows, verdict, measured, f"g{number}") if draw else []
         tables, notes = page_tables(comparison_tables(rows))
         picture = run.folder / group / "gradients_through_time.png"
         sections.append(
@@ -165,11 +158,6 @@ def _sections(run: Run, verdicts: Sequence[Verdict], *, draw: bool = True) -> li
             )
         )
     return sections
-
-
-def _pictures(rows: Sequence[Row], verdict: Verdict, measured: Sequence[Any], place: str) -> list[Picture]:
-    last = (break_even_picture(verdict, place), gradient_picture(measured, place))
-    return [*cost_pictures(rows, verdict, place), *(picture for picture in last if picture)]
 
 
 def _sweeps(run: Run, *, draw: bool) -> list[Section]:
