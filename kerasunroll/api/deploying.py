@@ -17,7 +17,7 @@ from kerasunroll.deployment.contender import Contender, contenders
 from kerasunroll.deployment.data import save_sequences, sequences_for
 from kerasunroll.deployment.result import Deployment
 from kerasunroll.deployment.run import measure_deployment
-from kerasunroll.deployment.verdict import Limits
+from kerasunroll.deployment.verdict import DeviceLimits
 from kerasunroll.errors import InputError
 from kerasunroll.inspection.model.batches import as_batch
 from kerasunroll.measurement.planning.quantities import parse_bytes, parse_seconds
@@ -108,7 +108,7 @@ def deploy(
     'Take full with a fixed batch. ...'
     >>> deployment.write("model.tflite")
     """
-    limits = Limits(
+    limits = DeviceLimits(
         None if flash_limit is None else parse_bytes(str(flash_limit), "flash_limit"),
         None if latency_limit is None else parse_seconds(str(latency_limit), "latency_limit"),
         builtins_only,
@@ -142,7 +142,7 @@ def deploy(
 
 
 def _measured(
-    tried: list[Contender], folder: Path, rules: Rules, limits: Limits, on_progress: OnProgress
+    tried: list[Contender], folder: Path, rules: Rules, limits: DeviceLimits, on_progress: OnProgress
 ) -> Deployment:
     found = measure_deployment(tried, folder, folder / BATCH, rules, on_progress)
     deployment = Deployment(folder, found, limits)

@@ -3,7 +3,9 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from kerasunroll.display.kernel import in_notebook
 
 if TYPE_CHECKING:
     from kerasunroll.measurement.progress import OnProgress, Progress
@@ -40,9 +42,3 @@ def beside_the_bar() -> Iterator[None]:
 
     with tqdm.external_write_mode(file=sys.stdout):
         yield
-
-
-def in_notebook() -> bool:
-    """Tell whether this process is the kernel of a notebook."""
-    shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return shell is not None and "IPKernelApp" in shell.config

@@ -17,8 +17,9 @@ from kerasunroll.deployment.stages.making import file_of
 from kerasunroll.deployment.stages.timing import INFERENCE
 from kerasunroll.deployment.table import deployment_frame, deployment_markdown, deployment_table, operation_lines
 from kerasunroll.deployment.tensorboard import write_deployment_events
-from kerasunroll.deployment.verdict import DeploymentVerdict, Limits, deployment_verdict
+from kerasunroll.deployment.verdict import DeploymentVerdict, DeviceLimits, deployment_verdict
 from kerasunroll.display.html import html_block, html_picture, html_table, html_text
+from kerasunroll.display.kernel import show_in_notebook
 from kerasunroll.errors import InputError
 from kerasunroll.figures.settings import Bar, settings_figure
 from kerasunroll.files import write_whole, written_whole
@@ -50,25 +51,27 @@ class Deployment:
     Args:
         folder: Path. Where files, logs and records lie.
         found: Pairs of `Contender` and `Record`.
-        limits: `Limits`. What the device allows.
+        limits: `DeviceLimits`. What the device allows.
 
     Attributes:
         rows: Tuple of `Row`, one per contender.
         verdict: `DeploymentVerdict`: `take`, `text`, and why others are `out`.
     """
 
-    def __init__(self, folder: Path, found: Sequence[tuple[Contender, Record]], limits: Limits | None = None) -> None:
+    def __init__(
+        self, folder: Path, found: Sequence[tuple[Contender, Record]], limits: DeviceLimits | None = None
+    ) -> None:
         self.folder = folder
         self.rows: tuple[Row, ...] = tuple(deployment_rows(found))
         self.verdict: DeploymentVerdict = deployment_verdict(self.rows, limits)
 
     @classmethod
-    def load(cls, folder: str | Path, limits: Limits | None = None) -> Self:
+    def load(cls, folder: str | Path, limits: DeviceLimits | None = None) -> Self:
         """Read a deployment, also one of the command line.
 
         Args:
             folder: Path. What `kerasunroll deploy` has made.
-            limits: `Limits` to judge it by. None by default.
+            limits: `DeviceLimits` to judge it by. None by default.
 
         Raises:
             InputError: If it is none.
@@ -139,7 +142,7 @@ class Deployment:
         return path
 
     def plot(self, what: str = "latency") -> Any:
-        """Draw a picture and return its Matplotlib axes.
+        """Draw a picture and return its Matplotlib axes; in a notebook it is shown.
 
         Args:
             what: String. `"latency"`, `"size"` or `"arena"`.
@@ -149,7 +152,9 @@ class Deployment:
         """
         if what not in _PICTURES:
             raise InputError(f"Expected one of {', '.join(map(repr, _PICTURES))}, got {what!r}.")
-        return self._figure(what).axes[0]
+        figure = self._figure(what)
+        show_in_notebook(figure)
+        return figure.axes[0]
 
     def report(self, path: str | Path) -> Path:
         """Write verdict, table and pictures as one page.

@@ -48,6 +48,7 @@ def deployment_frame(rows: Sequence[Row]) -> "pd.DataFrame":
                 "threads": row.contender.threads,
                 "outcome": row.record.outcome.value,
                 "cause": row.record.cause,
+                "path": row.record.path,
                 **row.record.figures,
                 "inference_ratio": row.ratio.ratio if row.ratio else None,
                 "inference_ratio_low": row.ratio.low if row.ratio else None,

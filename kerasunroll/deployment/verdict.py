@@ -23,7 +23,7 @@ _ALIKE: Final = 1.3
 
 
 @dataclass(frozen=True)
-class Limits:
+class DeviceLimits:
     """What the device allows.
 
     Args:
@@ -56,14 +56,14 @@ class DeploymentVerdict:
     text: str = field(repr=False)
 
 
-def deployment_verdict(rows: Sequence[Row], limits: Limits | None = None) -> DeploymentVerdict:
+def deployment_verdict(rows: Sequence[Row], limits: DeviceLimits | None = None) -> DeploymentVerdict:
     """Return which file to take, and why.
 
     Args:
         rows: What `deployment_rows` returned.
-        limits: `Limits`. None by default.
+        limits: `DeviceLimits`. None by default.
     """
-    limits = limits or Limits()
+    limits = limits or DeviceLimits()
     out = {row.name: why for row in rows if (why := _why_out(row, limits))}
     left = [row for row in rows if row.name not in out]
     fastest = [row for row in left if not any(_beats(other, row) for other in left if other is not row)]
@@ -77,7 +77,7 @@ def _beats(a: Row, b: Row) -> bool:
     return compared(a.record, b.record).high < 1
 
 
-def _why_out(row: Row, limits: Limits) -> str | None:
+def _why_out(row: Row, limits: DeviceLimits) -> str | None:
     if not row.is_made:
         if row.record.outcome is Outcome.INTERRUPTED:
             return "was not tried to the end"

@@ -50,6 +50,7 @@ class TestFromPython:
         assert table.loc["loop dynamic", "outcome"] == "failed"
         assert "TensorList" in table.loc["loop dynamic", "cause"]
         assert list(table.loc[["full fixed", "full dynamic", "loop streaming"], "outcome"]) == ["done"] * 3
+        assert table.loc["full fixed", "path"].startswith("with a fixed batch, by ")  # which runtime, and its version
 
     def test_a_converter_that_crashes_is_an_outcome(self, deployed):
         """TensorFlow 2.21's converter is killed by SIGSEGV where it quantises this loop; others go on."""
@@ -86,9 +87,9 @@ class TestFromPython:
         deployment, _ = deployed
         again = kerasunroll.Deployment.load(deployment.folder)
         assert repr(again) == repr(deployment)
-        from kerasunroll.deployment.verdict import Limits
+        from kerasunroll.deployment.verdict import DeviceLimits
 
-        small = kerasunroll.Deployment.load(deployment.folder, Limits(flash_bytes=10))
+        small = kerasunroll.Deployment.load(deployment.folder, DeviceLimits(flash_bytes=10))
         assert small.verdict.take is None
         assert "the limit is 10 Bytes" in small.verdict.text
         with pytest.raises(InputError, match="no deployment"):

@@ -9,7 +9,7 @@ from kerasunroll import Classification
 from kerasunroll.deployment.contender import Contender
 from kerasunroll.deployment.rows import deployment_rows
 from kerasunroll.deployment.run import with_flex
-from kerasunroll.deployment.verdict import Limits, deployment_verdict
+from kerasunroll.deployment.verdict import DeviceLimits, deployment_verdict
 from kerasunroll.measurement.records.environment import environment
 from kerasunroll.measurement.records.record import Outcome, Record
 from kerasunroll.models import StackConfig
@@ -39,7 +39,7 @@ def found(unroll, seconds, *, size=100_000, form="fixed", operations=("ADD", "WH
 
 
 def verdict(*contenders, **limits):
-    return deployment_verdict(deployment_rows(contenders), Limits(**limits))
+    return deployment_verdict(deployment_rows(contenders), DeviceLimits(**limits))
 
 
 def refused(unroll=False):

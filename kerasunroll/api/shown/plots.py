@@ -5,8 +5,7 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
-from kerasunroll.api.progress import in_notebook
-from kerasunroll.callbacks.event_files.event_log import figure_png
+from kerasunroll.display.kernel import show_in_notebook
 from kerasunroll.errors import InputError
 from kerasunroll.measurement.planning.findings import Measured
 from kerasunroll.report.page.figures import Picture, all_pictures
@@ -55,11 +54,3 @@ def _axes(picture: Picture) -> Any:
     show_in_notebook(figure)
     axes = figure.get_axes()
     return axes[0] if len(axes) == 1 else axes
-
-
-def show_in_notebook(figure: Figure) -> None:
-    """Show a figure below the cell of a notebook; elsewhere, nothing is shown."""
-    if in_notebook():
-        from IPython import display
-
-        display.display(display.Image(figure_png(figure)[0]))

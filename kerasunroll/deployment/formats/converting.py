@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kerasunroll.deployment.contender import ENDPOINT, Contender
@@ -140,9 +139,3 @@ def one_step_at_a_time(model: keras.Model, batch_size: int) -> keras.Model:
     for variable, its_copy in zip(model.trainable_variables, copy.trainable_variables, strict=True):
         its_copy.assign(variable)
     return copy
-
-
-def time_steps(x: Any) -> list[Any]:
-    """Return a sequence as its time steps, each an array (N, 1, F)."""
-    (array,) = inputs_of(x)
-    return [np.ascontiguousarray(array[:, t : t + 1]) for t in range(array.shape[1])]

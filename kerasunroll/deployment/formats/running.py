@@ -39,10 +39,9 @@ def runtime_name(contender: Contender) -> str:
         import onnxruntime
 
         return f"ONNX Runtime {onnxruntime.__version__}"
-    if contender.target == "litert" and contender.form != "flex" and (litert := _ai_edge_litert()):
+    if contender.target == "litert" and contender.form != "flex" and _ai_edge_litert() is not None:
         from importlib.metadata import version
 
-        del litert
         return f"LiteRT {version('ai-edge-litert')}"
     import tensorflow as tf
 

@@ -53,6 +53,8 @@ class _Timed:
         fewest = min(map(len, self.rounds), default=0)
         rounds = [taken[:fewest] for taken in self.rounds]
         changes: dict[str, Any] = {"session": session, "stopped_by": stopped_by}
+        if self.runtime:
+            changes["path"] = f"{self.record.path}, by {self.runtime}"
         if fewest:
             changes |= {
                 "figures": {**self.record.figures, INFERENCE: steady_seconds(rounds)},
