@@ -50,7 +50,7 @@ class Variant:
     def job(self) -> dict[str, Any]:
         """The `TrainingConfig` for a worker on this machine, as JSON values."""
         config = self.placement.config if self.placement else self.config
-        return config.in_run(self.folder.parents[1]).model_dump(mode="json")
+        return config.in_run(self.folder.absolute().parent.parent).model_dump(mode="json")
 
     @property
     def node(self) -> Node:

@@ -189,7 +189,7 @@ def able_to_rebuild(model: Any) -> Iterator[dict[str, Any]]:
 def _custom_objects(model: Any) -> dict[str, Any]:
     """Return the classes and functions that are not Keras's, by the names under which Keras serialises them."""
     owners = [*layers_of(model), *optimizers_of(model)]
-    values = [*owners, *(value for owner in owners for name, value in vars(owner).items() if _is_own(owner, name))]
+    values = [*owners, *(value for owner in owners for name, value in vars(owner).items() if not _wraps(owner, name))]
     objects = [value if isinstance(value, FunctionType) else type(value) for value in values]
     return {
         keras.saving.get_registered_name(each): each
@@ -198,9 +198,9 @@ def _custom_objects(model: Any) -> dict[str, Any]:
     }
 
 
-def _is_own(owner: Any, name: str) -> bool:
-    """Tell whether an attribute is the user's; Keras puts a wrapper of its own in the place of a method `build`."""
-    return not hasattr(type(owner), name)
+def _wraps(owner: Any, name: str) -> bool:
+    """Tell whether an attribute stands in the place of a method: Keras wraps a layer's `build` so."""
+    return isinstance(getattr(type(owner), name, None), FunctionType)
 
 
 def layers_of(layer: Any) -> list[Any]:
