@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from kerasunroll.callbacks.event_files.event_log import figure_png
+from kerasunroll.callbacks.event_files.tab_entries import GRADIENT, MASKED
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
 from kerasunroll.callbacks.pace import Pace
 from kerasunroll.callbacks.sinks.sink import Sink
@@ -43,6 +44,8 @@ class GradientFlowLogger(Logger):
     - `gradient_through_time/<layer>`: a heatmap time step × training step of the norms of dL/dh_t, of dL/dc_t for an
       LSTM, and of dL/dx_t, on a fixed logarithmic colour scale, so that settings compare. It is drawn again as training
       goes on, as often as 0.5 % of the time allows, and at the end;
+    - `gradient_through_time/<layer>/<quantity>`: the norms over time themselves, for the kerasunroll tab: of `h`, `c`,
+      `x` and each gate (`input_gate`, ...), with `masked`, the share of samples masked;
     - `gradient_through_time/<layer>/early_to_late`: the mean norm of dL/dh_t over the first tenth of the time steps
       divided by that over the last tenth;
     - `gradient_through_time/<layer>/vanished_share`: the share of time steps with less than 1e-6 of the last's norm;
@@ -56,6 +59,8 @@ class GradientFlowLogger(Logger):
         update_freq: `"epoch"` (the first training step of each epoch), `"batch"` or an integer: every so many training
             steps, beginning with the first. Defaults to 50.
         probe: Tuple `(x, y)` or `(x, y, sample_weight)`, or `None` for the training batch itself. Defaults to `None`.
+        gates: Boolean. Whether the gradients with respect to the gates of LSTM and GRU cells are logged too. Defaults
+            to `True`.
         norm_range: Tuple of two floats, the ends of the colour scale. Defaults to 1e-12 and 1.
         sinks: List of `kerasunroll.callbacks.sinks.Sink`, written into beside TensorBoard. Defaults to none.
         strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
@@ -79,12 +84,14 @@ class GradientFlowLogger(Logger):
         update_freq: UpdateFrequency = DEFAULT_UPDATE_FREQ,
         *,
         probe: tuple[Any, ...] | None = None,
+        gates: bool = True,
         norm_range: tuple[float, float] = NORM_RANGE,
         sinks: Sequence[Sink] = (),
         strict: bool = False,
     ) -> None:
         super().__init__(log_dir, update_freq, sinks=sinks, strict=strict)
         self.probe = probe
+        self.gates = gates
         self.norm_range = norm_range
         self.model_changes()
 
@@ -109,9 +116,9 @@ class GradientFlowLogger(Logger):
         self._next_due = self.training_step
         if self.probe is not None:
             build_from(self.model, self.probe[0])
-            self._gradient_probe = GradientProbe(self.model, weights=False)
+            self._gradient_probe = GradientProbe(self.model, weights=False, gates=self.gates)
         elif self._tap is None:
-            self._tap = FlowTap(self.model)
+            self._tap = FlowTap(self.model, gates=self.gates)
 
     def epoch_begins(self) -> None:
         """With `update_freq="epoch"`, an entry is due."""
@@ -155,7 +162,15 @@ class GradientFlowLogger(Logger):
             scalars[f"gradient_through_time/{layer.layer}/early_to_late"] = layer.early_to_late
             scalars[f"gradient_through_time/{layer.layer}/vanished_share"] = layer.vanished_share
         self.log.scalars(scalars, self.training_step)
+        for of_layer in gradients.layers:
+            self._write_arrays(of_layer)
         self._warn_once(flow)
+
+    def _write_arrays(self, layer: LayerGradients) -> None:
+        over_time = {name: _of(layer, name) for name in _quantities(layer)} | {MASKED: layer.masked}
+        for name, values in over_time.items():
+            about = {"shows": GRADIENT, "layer": layer.layer, "of": name, "go_backwards": layer.go_backwards}
+            self.log.array(f"gradient_through_time/{layer.layer}/{name}", values, self.training_step, about)
 
     def _draw(self) -> None:
         if not self._entries:
@@ -188,8 +203,7 @@ class GradientFlowLogger(Logger):
 
 def _history(name: str, entries: list[tuple[int, GradientsThroughTime]]) -> FlowHistory:
     layers: list[LayerGradients] = [gradients[name] for _, gradients in entries]
-    quantities = [*layers[0].states, "x"]
-    norms = {quantity: np.array([_of(layer, quantity) for layer in layers]) for quantity in quantities}
+    norms = {quantity: np.array([_of(layer, quantity) for layer in layers]) for quantity in _quantities(layers[0])}
     return FlowHistory(
         layer=name,
         training_steps=np.array([training_step for training_step, _ in entries]),
@@ -198,5 +212,9 @@ def _history(name: str, entries: list[tuple[int, GradientsThroughTime]]) -> Flow
     )
 
 
+def _quantities(layer: LayerGradients) -> list[str]:
+    return [*layer.states, "x", *layer.gates]
+
+
 def _of(layer: LayerGradients, quantity: str) -> Any:
-    return layer.x.mean if quantity == "x" else layer.states[quantity].mean
+    return layer.x.mean if quantity == "x" else {**layer.states, **layer.gates}[quantity].mean

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 from keras.src.models.functional import Functional
 
+from kerasunroll.callbacks.event_files.tab_entries import OPERATIONS
 from kerasunroll.callbacks.logger import Guard, Logger
 from kerasunroll.callbacks.sinks.run_log import RunLog
 from kerasunroll.callbacks.sinks.sink import Sink
@@ -94,6 +95,7 @@ class GraphLogger(Logger):
         shown = readable_graph(graph, self.model, self.max_bytes)
         log.graph(shown.graph_def)
         log.scalars({f"graph/{kind}_nodes": census.nodes}, step=0)
+        self.log.facts(OPERATIONS.format(kind), census.by_op)
         if shown.left_out:
             log.text(
                 f"graph/{kind}",

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasunroll.callbacks.event_files.tab_entries import BEGAN
 from kerasunroll.callbacks.logger import Logger, UpdateFrequency
 from kerasunroll.callbacks.sinks.sink import Sink
 
@@ -54,8 +55,10 @@ class MetricsLogger(Logger):
         self._epochs_done = 0
 
     def training_begins(self) -> None:
-        """Count epochs on from the `fit` before."""
+        """Count epochs on from the `fit` before, and tell that training begins."""
         self._first_epoch: int | None = None
+        # When training began: the first training step, with all of tracing and compiling, is still to come.
+        self.log.facts(BEGAN, {"model": self.model.name}, self.training_step)
 
     def training_steps_end(self, count: int, logs: dict[str, Any]) -> None:  # noqa: ARG002
         """Write the means since the epoch began, when due."""

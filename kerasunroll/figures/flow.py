@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from kerasunroll.display.colours import MASKED_COLOUR, NOT_FINITE_COLOUR
 from kerasunroll.figures.flow_history import FlowHistory
 from kerasunroll.inspection.gradients.norms import Array
+from kerasunroll.inspection.over_time.quantities import GATES
 
 NORM_RANGE: Final = (1e-12, 1e0)
 """The colour scale of every heatmap, so that pictures compare: what is off the scale has its end's colour."""
@@ -24,12 +25,14 @@ def flow_heatmap(
     Args:
         history: `FlowHistory`.
         norm_range: Tuple of the least and the largest norm on the logarithmic colour scale.
-        quantities: Which of `"h"`, `"c"`, `"x"` to draw; all that the history has by default.
+        quantities: Which of the history's quantities to draw, such as `"h"`, `"c"`, `"x"` or `"forget_gate"`; all but
+            the gates by default.
 
     Returns:
         A Matplotlib figure. Time steps where all samples are masked are grey; what is not finite is pink.
     """
-    drawn = {name: norms for name, norms in history.norms.items() if quantities is None or name in quantities}
+    wanted = [name for name in history.norms if name not in GATES] if quantities is None else quantities
+    drawn = {name: norms for name, norms in history.norms.items() if name in wanted}
     rows = len(drawn)
     figure = Figure(figsize=(7.0, 0.9 + 2.0 * rows), dpi=100, layout="constrained")
     colours = mpl.colormaps["viridis"].with_extremes(bad=NOT_FINITE_COLOUR)

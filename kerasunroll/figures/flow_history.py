@@ -18,7 +18,8 @@ class FlowHistory:
     Args:
         layer: String. The layer's name.
         training_steps: Array (N,). The training steps at which they were taken.
-        norms: Dict from quantity (`"h"`, `"c"`, `"x"`) to an array (N, T) of means over the batch.
+        norms: Dict from quantity (`"h"`, `"c"`, `"x"`, and gates such as `"forget_gate"`) to an array (N, T) of means
+            over the batch.
         masked: Array (N, T). The share of samples masked.
     """
 

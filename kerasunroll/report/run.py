@@ -35,11 +35,12 @@ class Run:
     damaged: tuple[store.Damaged, ...] = ()
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path, *, set_aside: bool = True) -> Self:
         """Read a comparison, one that failed or was interrupted, too.
 
         Args:
             folder: Path. The folder that `kerasunroll compare` or `measure` has made.
+            set_aside: Boolean. Whether files of records that are damaged are renamed. Defaults to `True`.
 
         Raises:
             InputError: If it is none, or nothing has been measured yet.
@@ -50,7 +51,7 @@ class Run:
                 "compare has made, such as logs/compare."
             )
         plan = Plan.load(folder)
-        contents = store.load(folder / RECORDS)
+        contents = store.load(folder / RECORDS, set_aside=set_aside)
         findings = Findings(contents.records)
         measured = tuple(findings.measured(one.variant) for one in plan.planned(folder))
         if not any(each.records for each in measured):

@@ -21,6 +21,7 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text import metadata as text_metadata
 
 from kerasunroll.callbacks.event_files.event_file import EventFile
+from kerasunroll.callbacks.event_files.tab_entries import Array, array_value, facts_value
 
 
 class EventLog:
@@ -64,6 +65,14 @@ class EventLog:
     def image(self, tag: str, png: bytes, width: int, height: int, step: int) -> None:
         """Write a picture, given as the bytes of a PNG file, for the Images tab."""
         self._summary([image_value(tag, png, width, height)], step)
+
+    def array(self, tag: str, values: Array, step: int, about: Mapping[str, Any]) -> None:
+        """Write an array for the kerasunroll tab; `about` says what it is, in JSON values."""
+        self._summary([array_value(tag, values, about)], step)
+
+    def facts(self, tag: str, values: Mapping[str, Any], step: int = 0) -> None:
+        """Write JSON values for the kerasunroll tab."""
+        self._summary([facts_value(tag, values)], step)
 
     def graph(self, graph_def: Any) -> None:
         """Write the run's op-level graph, a `tf.compat.v1.GraphDef`, for the Graphs tab."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kerasunroll.callbacks.sinks.sink import Sink
+from kerasunroll.callbacks.sinks.sink import Array, Sink
 
 
 class RunLog:
@@ -42,6 +42,14 @@ class RunLog:
     def image(self, tag: str, png: bytes, width: int, height: int, step: int) -> None:
         """Write a picture, given as the bytes of a PNG file."""
         self._write(lambda sink: sink.image(self._run, tag, png, width, height, step))
+
+    def array(self, tag: str, values: Array, step: int, about: Mapping[str, Any]) -> None:
+        """Write an array; `about` says what it is, in JSON values that stay the same from entry to entry."""
+        self._write(lambda sink: sink.array(self._run, tag, values, step, about))
+
+    def facts(self, tag: str, values: Mapping[str, Any], step: int = 0) -> None:
+        """Write JSON values by name."""
+        self._write(lambda sink: sink.facts(self._run, tag, values, step))
 
     def graph(self, graph_def: Any) -> None:
         """Write the run's op-level graph, a `tf.compat.v1.GraphDef`."""

@@ -1,7 +1,12 @@
 """The interface of a sink."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[np.generic]
 
 
 class Sink:
@@ -53,6 +58,12 @@ class Sink:
 
     def image(self, run: str, tag: str, png: bytes, width: int, height: int, step: int) -> None:
         """Take a picture, the bytes of a PNG file, with its width and height in pixels."""
+
+    def array(self, run: str, tag: str, values: Array, step: int, about: Mapping[str, Any]) -> None:
+        """Take an array, such as the norms of a gradient over time; `about` says in JSON values what it is."""
+
+    def facts(self, run: str, tag: str, values: Mapping[str, Any], step: int) -> None:
+        """Take JSON values by name, such as how many operations of each type a graph has."""
 
     def graph(self, run: str, graph_def: Any) -> None:
         """Take an op-level graph, a `tf.compat.v1.GraphDef`."""

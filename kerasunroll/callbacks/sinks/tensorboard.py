@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasunroll.callbacks.event_files.event_log import EventLog
-from kerasunroll.callbacks.sinks.sink import Sink
+from kerasunroll.callbacks.sinks.sink import Array, Sink
 
 
 class TensorBoardSink(Sink):
@@ -37,6 +37,14 @@ class TensorBoardSink(Sink):
     def image(self, run: str, tag: str, png: bytes, width: int, height: int, step: int) -> None:
         """Write a picture for the Images tab."""
         self._log(run).image(tag, png, width, height, step)
+
+    def array(self, run: str, tag: str, values: Array, step: int, about: Mapping[str, Any]) -> None:
+        """Write an array for the kerasunroll tab."""
+        self._log(run).array(tag, values, step, about)
+
+    def facts(self, run: str, tag: str, values: Mapping[str, Any], step: int) -> None:
+        """Write JSON values for the kerasunroll tab."""
+        self._log(run).facts(tag, values, step)
 
     def graph(self, run: str, graph_def: Any) -> None:
         """Write the run's graph for the Graphs tab."""

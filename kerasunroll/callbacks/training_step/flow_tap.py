@@ -12,8 +12,12 @@ from kerasunroll.callbacks.training_step.replicas import gradients_received, mee
 from kerasunroll.callbacks.training_step.variables import variable_beside_tracing
 from kerasunroll.errors import InputError
 from kerasunroll.inspection import GradientsThroughTime, LayerGradients, NormsOverTime, SunkGradient, tapped
+from kerasunroll.inspection.gradients.gate_gradients import gate_gradients
+from kerasunroll.inspection.gradients.reductions import at_least_float32, loss_scale, norms_per_sample
 from kerasunroll.inspection.gradients.sinks import gradient_sink_source
 from kerasunroll.inspection.model.recurrent import recurrent_layers
+from kerasunroll.inspection.over_time.quantities import GATES
+from kerasunroll.inspection.taps.cell_runs import CellRun
 from kerasunroll.models.building import build_from, is_built
 
 
@@ -25,14 +29,17 @@ class FlowTap:
 
     Args:
         model: A compiled Keras model. One that is not built yet is built from the batch of its first training step.
+        gates: Boolean. Whether the gradients with respect to the gates of LSTM and GRU cells are kept too. Defaults to
+            `False`.
 
     Raises:
         InputError: If the model is built and has no recurrent layer, or one that cannot be tapped; for a model that is
             not built yet, when the training step is traced.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, *, gates: bool = False) -> None:
         self._model = model
+        self._gates = gates
         self._layers = _names(model) if is_built(model) else []
         self._kept: dict[tuple[str, str], Any] = {}
         self._masked: dict[str, Any] = {}
@@ -45,13 +52,18 @@ class FlowTap:
         build_from(self._model, x)
         self._layers = self._layers or _names(self._model)
         sink: list[SunkGradient] = []
+        source = gradient_sink_source(self._model, sink, reduce=tf.identity)
         with ExitStack() as taps:
-            runs = taps.enter_context(tapped(self._model, gradient_sink_source(self._model, sink), as_loop=True))
+            runs = taps.enter_context(tapped(self._model, source, record=self._gates, as_loop=True))
             with _left_before_replicas_meet(self._model, taps):
                 yield
         self._go_backwards = {run.name: run.go_backwards for run in runs}
+        if self._gates:
+            sink += [gate for run in runs for gate in _gates_of(run, sink, self._model)]
         places = [(sunk.run.name, sunk.point) for sunk in sink]
-        meet(lambda tensors: self._keep_all(places, tensors), [*_values(sink), *_masks(sink)])
+        norms = [norms_per_sample(sunk.value) for sunk in sink]
+        masks = [_unmasked(sunk.run, of_one) for sunk, of_one in zip(sink, norms, strict=True)]
+        meet(lambda tensors: self._keep_all(places, tensors), [*norms, *masks])
 
     def read(self) -> GradientsThroughTime:
         """Return what the last training step with this hook left behind. Its loss is not kept: it is NaN.
@@ -79,6 +91,7 @@ class FlowTap:
             point: NormsOverTime(*variable.numpy()) for (layer, point), variable in self._kept.items() if layer == name
         }
         x, output = norms.pop("x"), norms.pop("output", None)
+        gates = {point: norms.pop(point) for point in list(norms) if point in GATES}
         return LayerGradients(
             layer=name,
             go_backwards=self._go_backwards[name],
@@ -87,6 +100,7 @@ class FlowTap:
             states=_h_first(norms),
             output=output,
             weights={},
+            gates=gates,
         )
 
     def _keep_all(self, places: list[tuple[str, str]], tensors: list[tuple[Any, ...]]) -> None:
@@ -117,13 +131,20 @@ def _left_before_replicas_meet(model: keras.Model, taps: ExitStack) -> AbstractC
     return gradients_received(model.optimizer, lambda *_: taps.close())
 
 
-def _values(sink: list[SunkGradient]) -> list[Any]:
-    return [sunk.value for sunk in sink]
+def _gates_of(run: CellRun, sink: list[SunkGradient], model: keras.Model) -> list[SunkGradient]:
+    """Return the gradients with respect to the gates of a run, from those with respect to what its cell makes."""
+    points = {sunk.point: sunk.value for sunk in sink if sunk.run is run}
+    if not points:
+        return []
+    # The cell computes in its own precision: in half of it, what is not scaled vanishes.
+    scaled = {name: value * loss_scale(model, value.dtype) for name, value in points.items()}
+    found = {name: at_least_float32(value) for name, value in gate_gradients(run, scaled).items()}
+    return [SunkGradient(run, name, value / loss_scale(model, value.dtype)) for name, value in found.items()]
 
 
-def _masks(sink: list[SunkGradient]) -> list[Any]:
-    """Return for each gradient where its samples are not masked, (B, T)."""
-    return [tf.ones_like(sunk.value, tf.bool) if sunk.run.mask is None else sunk.run.mask for sunk in sink]
+def _unmasked(run: CellRun, norms: Any) -> Any:
+    """Return where the samples of a run are not masked, (B, T)."""
+    return tf.ones_like(norms, tf.bool) if run.mask is None else run.mask
 
 
 def _over_batch(norms: Any, unmasked: Any) -> Any:

@@ -204,11 +204,7 @@ def layer_flow(
     exploded_above: float = _EXPLODED_ABOVE,
 ) -> LayerFlow:
     """Sum up `norms`, (T,), of one layer, as `gradient_flow_summary` does."""
-    time_steps = np.flatnonzero(layer.masked < 1)
-    if layer.go_backwards:
-        time_steps = time_steps[::-1]
-    arriving = np.flatnonzero(np.isfinite(norms[time_steps]) & (norms[time_steps] > 0))
-    counted = time_steps[: arriving[-1] + 1] if arriving.size else time_steps[:0]
+    time_steps, counted = _counted(norms, layer.masked, go_backwards=layer.go_backwards)
     last = int(counted[-1]) if counted.size else None
     relative = norms[counted] / norms[last] if last is not None else norms[counted]
     slope, r_squared = _fit(norms[counted], np.abs(counted - last) if last is not None else counted)
@@ -228,6 +224,31 @@ def layer_flow(
         nan=_sorted(time_steps[np.isnan(every).any(axis=0)]),
         inf=_sorted(time_steps[np.isinf(every).any(axis=0)]),
     )
+
+
+def vanishing_point(norms: "Array", masked: "Array", *, go_backwards: bool = False) -> int | None:
+    """Return the first time step on the way back whose norm is below 1e-6 of the last one's; `None` if there is none.
+
+    Args:
+        norms: Array (T,). The norms of one layer.
+        masked: Array (T,). The share of samples that are masked.
+        go_backwards: Boolean. Whether the layer processes time steps from the last to the first. Defaults to `False`.
+    """
+    _, counted = _counted(norms, masked, go_backwards=go_backwards)
+    if not counted.size:
+        return None
+    way_back = counted[::-1]
+    below = np.flatnonzero(norms[way_back] < _VANISHED_BELOW * norms[way_back[0]])
+    return int(way_back[below[0]]) if below.size else None
+
+
+def _counted(norms: "Array", masked: "Array", *, go_backwards: bool) -> tuple["Array", "Array"]:
+    """Return the time steps in the order of processing, and those that count: up to the last with a gradient."""
+    time_steps = np.flatnonzero(masked < 1)
+    if go_backwards:
+        time_steps = time_steps[::-1]
+    arriving = np.flatnonzero(np.isfinite(norms[time_steps]) & (norms[time_steps] > 0))
+    return time_steps, time_steps[: arriving[-1] + 1] if arriving.size else time_steps[:0]
 
 
 def _early_to_late(norms: "Array") -> float:

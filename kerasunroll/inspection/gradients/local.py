@@ -36,7 +36,7 @@ def local_results(run: CellRun, x: Any, before: Any, gradients: dict[str, Any]) 
         # Each result counts once, with its total derivative: what the cell makes of it further on is in that already.
         if name in gradients:
             results.append(value)
-            towards.append(gradients[name])
+            towards.append(tf.cast(gradients[name], value.dtype))
         return tree.map_structure(tf.stop_gradient, value)
 
     with replaced(run.cell, **run.dropout), cells_tapped((run.cell,), cut):

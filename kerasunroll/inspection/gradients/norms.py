@@ -59,6 +59,8 @@ class LayerGradients:
         per_unit: Dict of arrays (B, T, U), the gradients themselves: with respect to the states `h` and `c`, to the
             activation of every gate (`input_gate`, `forget_gate`, `candidate`, `output_gate`; `update_gate`,
             `reset_gate`, `candidate`), and to `x`. 0 where a sample is masked. Empty unless asked for.
+        gates: Dict from the gate's name to the `NormsOverTime` of the gradient with respect to its activation. Empty
+            unless asked for, and for cells without gates.
     """
 
     layer: str
@@ -70,6 +72,7 @@ class LayerGradients:
     weights: Mapping[str, Array]
     unmasked: Array | None = None
     per_unit: Mapping[str, Array] = field(default_factory=dict)
+    gates: Mapping[str, NormsOverTime] = field(default_factory=dict)
 
     @property
     def h(self) -> NormsOverTime | None:

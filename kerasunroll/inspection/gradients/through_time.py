@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 
 from kerasunroll.inspection.gradients.backward_pass import BackwardPass, StateGradients
-from kerasunroll.inspection.gradients.norms import Array, GradientsThroughTime, LayerGradients, reduce_over_batch
+from kerasunroll.inspection.gradients.norms import (
+    Array,
+    GradientsThroughTime,
+    LayerGradients,
+    NormsOverTime,
+    reduce_over_batch,
+)
 from kerasunroll.inspection.gradients.reductions import at_least_float32, norms_per_sample, total_norm
 
 
@@ -77,6 +83,8 @@ class GradientProbe:
         training: Boolean. Whether layers behave as in training. Defaults to `False`.
         weights: Boolean. Whether the terms of the weights' gradients are computed. Defaults to `True`.
         per_unit: Boolean. Whether the gradients of every unit and gate are kept. Defaults to `False`.
+        gates: Boolean. Whether the norms with respect to the gates are computed, as `per_unit` does too. Defaults to
+            `False`.
         jit_compile: Boolean. Whether to compile with XLA. Defaults to `False`.
     """
 
@@ -87,11 +95,12 @@ class GradientProbe:
         training: bool = False,
         weights: bool = True,
         per_unit: bool = False,
+        gates: bool = False,
         jit_compile: bool = False,
     ) -> None:
         keep = at_least_float32 if per_unit else norms_per_sample
         self._per_unit = per_unit
-        self._backward_pass = BackwardPass(model, training, weights, jit_compile, keep, total_norm, per_unit)
+        self._backward_pass = BackwardPass(model, training, weights, jit_compile, keep, total_norm, gates or per_unit)
 
     def __call__(
         self, x: Any, y: Any = None, sample_weight: Any = None, *, per_sample: bool = False
@@ -110,7 +119,11 @@ def _with_units(layer: StateGradients, per_sample: bool) -> LayerGradients:
     points = dict(layer.points)
     x, output = points.pop("x"), points.pop("output", None)
     per_unit = {**_h_first(points), **layer.gates, "x": x, **({} if output is None else {"output": output})}
-    norms = replace(layer, points={name: _norms(values) for name, values in layer.points.items()})
+    norms = replace(
+        layer,
+        points={name: _norms(values) for name, values in layer.points.items()},
+        gates={name: _norms(values) for name, values in layer.gates.items()},
+    )
     return replace(_reduce(norms, per_sample), per_unit=per_unit)
 
 
@@ -125,9 +138,10 @@ def _h_first(points: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reduce(layer: StateGradients, per_sample: bool) -> LayerGradients:
-    points = {
-        name: reduce_over_batch(norms, layer.unmasked, per_sample=per_sample) for name, norms in layer.points.items()
-    }
+    def over_batch(found: dict[str, Array]) -> dict[str, NormsOverTime]:
+        return {name: reduce_over_batch(norms, layer.unmasked, per_sample=per_sample) for name, norms in found.items()}
+
+    points = over_batch(layer.points)
     some_unmasked = layer.unmasked.any(axis=0)
     return LayerGradients(
         layer=layer.layer,
@@ -137,5 +151,6 @@ def _reduce(layer: StateGradients, per_sample: bool) -> LayerGradients:
         output=points.pop("output", None),
         states=_h_first(points),
         weights={path: np.where(some_unmasked, norms, np.nan) for path, norms in layer.weights.items()},
+        gates=over_batch(layer.gates),
         unmasked=layer.unmasked,
     )

@@ -8,6 +8,9 @@ from kerasunroll.errors import InputError
 CANDIDATE: Final = "candidate"
 """The one among the gates that is no share of 0 to 1: the cell's `activation` makes it."""
 
+GATES: Final = ("input_gate", "forget_gate", CANDIDATE, "output_gate", "update_gate", "reset_gate")
+"""The names of all gates, of LSTM and GRU cells."""
+
 Chosen: TypeAlias = str | Sequence[str] | None
 """One name, several, or `None` for all that are usual."""
 

@@ -68,10 +68,14 @@ def save(record: Record, folder: str | Path) -> Path:
     return path
 
 
-def load(folder: str | Path) -> Contents:
+def load(folder: str | Path, *, set_aside: bool = True) -> Contents:
     """Read every record in `folder`; set aside each file that is torn, truncated or edited.
 
     A folder that does not exist holds nothing.
+
+    Args:
+        folder: Path.
+        set_aside: Boolean. Whether damaged files are renamed; else they stay where they are. Defaults to `True`.
 
     Raises:
         InputError: If a file cannot be read at all, or was written by a newer kerasunroll. It is left as it is.
@@ -88,7 +92,7 @@ def load(folder: str | Path) -> Contents:
         except InputError as error:
             raise InputError(f"Cannot use '{path}'. {error}") from error
         except (ValueError, RecursionError) as error:
-            damaged.append(_set_aside(path, error))
+            damaged.append(_set_aside(path, error) if set_aside else Damaged(path, str(error)))
     return Contents(tuple(sorted(records, key=lambda record: record.created)), tuple(damaged))
 
 

@@ -13,10 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from kerasunroll import __version__
-from kerasunroll.data.names import SourceName
 from kerasunroll.files import write_whole
 from kerasunroll.measurement.records.record import Record
-from kerasunroll.models.factories.fields import CELL_NAMES
+from kerasunroll.report.configuration import describe
 from kerasunroll.report.page.figures import Picture, all_pictures, growth_pictures
 from kerasunroll.report.page.tables import PageTable, page_tables
 from kerasunroll.report.run import Run
@@ -26,8 +25,7 @@ from kerasunroll.report.tables.growth import growth_tables
 from kerasunroll.report.verdict.summary import summary
 from kerasunroll.report.verdict.text import small_print, verdict_sentences
 from kerasunroll.report.verdict.verdict import Verdict
-from kerasunroll.training.config import TrainingConfig
-from kerasunroll.units import format_bytes, format_count, format_seconds, shown_path
+from kerasunroll.units import format_bytes, format_seconds, shown_path
 
 HTML: Final = "report.html.j2"
 MARKDOWN: Final = "report.md.j2"
@@ -177,25 +175,6 @@ def _sweeps(run: Run, *, draw: bool) -> list[Section]:
             )
         )
     return sections
-
-
-def describe(config: TrainingConfig) -> str:
-    """Return a configuration in words.
-
-    Example:
-    >>> describe(config)  # doctest: +SKIP
-    'LSTM, 2 layers of 64, 64 units, 64 time steps, batches of 32; adam, 8 epochs of digits'
-    """
-    stack = config.stack
-    layers = f"{len(stack.units)} layers" if len(stack.units) > 1 else "1 layer"
-    size = f"{layers} of {', '.join(map(str, stack.units))} units"
-    words = [f"{'bidirectional ' if stack.bidirectional else ''}{CELL_NAMES.get(stack.cell, stack.cell)}", size]
-    words += [f"{format_count(stack.timesteps)} time steps"] if stack.timesteps else []
-    words += [f"batches of {config.batch_size}", *([stack.dtype] if stack.dtype else [])]
-    words += ["compiled with XLA"] if config.jit_compile else []
-    epochs = f"{config.epochs} epoch{'' if config.epochs == 1 else 's'}"
-    optimizer = config.optimizer or "its own optimizer"
-    return f"{', '.join(words)}; {optimizer}, {epochs} of {SourceName.parse(config.source).short}"
 
 
 def _machine(run: Run) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from html import escape
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from kerasunroll.callbacks.event_files.event_log import text_value
-from kerasunroll.report.page.page import describe
+from kerasunroll.report.configuration import describe
 from kerasunroll.report.page.tables import PageTable, page_tables
 from kerasunroll.report.rows import Row
 from kerasunroll.report.tables.comparison import comparison_tables
