@@ -1,0 +1,288 @@
+/** Gradients on their way back through time: two of them side by side, and their difference. */
+
+import {read, rows} from '../api.js';
+import {
+  Chart, DIVERGING, MASKED, NOT_FINITE, SEQUENTIAL, lineAt, plain, powersOfTen, stroke,
+} from '../charts.js';
+import {element, menu, slider} from '../dom.js';
+import {ground} from '../theme.js';
+import {View, oncePerFrame, quantityName, trainings} from './view.js';
+
+const LOW = -12; // the ends of the colour scale, as in every picture of this package
+const HIGH = 0;
+const LEAST_SCALE = 0.05; // of the difference, in decades: below, rounding would look like something
+
+export class Gradients extends View {
+  static title = 'Gradients';
+  static nothing =
+    'No gradients through time were logged in this folder. Train with kerasunroll\'s comparison_callbacks(log_dir), ' +
+    'or with GradientFlowLogger(log_dir), and look again.';
+  static fits(contents) {
+    return trainings(contents).some(hasGradients);
+  }
+
+  build() {
+    const again = () => this.attempt(() => this.update());
+    this.sides = ['left', 'right'].map((name) => new Side(name, again));
+    this.quantity = menu('Gradient of the loss with respect to', again);
+    this.move = oncePerFrame(() => this.showCursor());
+    this.cursor = slider('Training step', () => this.move());
+    this.difference = new Chart('Right over left', {tall: true, csv: () => this.differenceCsv()});
+    this.curve = new Chart('Norm over the time steps', {csv: () => this.curveCsv(), className: 'whole'});
+    this.charts = [...this.sides.map((side) => side.chart), this.difference, this.curve];
+    this.sides.forEach((side) => side.chart.plot.addEventListener('click', (event) => this.clicked(side, event), true));
+    this.whole.replaceChildren(
+      element('div', {className: 'controls'}, ...this.sides.map((side) => side.menus), this.quantity.whole),
+      element('div', {className: 'grid three'}, ...this.sides.map((side) => side.chart.whole), this.difference.whole),
+      element('div', {className: 'controls'}, this.cursor.whole),
+      this.curve.whole,
+    );
+  }
+
+  async update() {
+    const all = trainings(this.contents).filter(hasGradients);
+    const [left, right] = preferred(all);
+    this.sides[0].offer(all, left);
+    this.sides[1].offer(all, right);
+    const [ofLeft, ofRight] = this.sides.map((side) => side.quantities);
+    const shared = ofLeft.filter((name) => ofRight.includes(name));
+    this.quantity.offer(shared.map((name) => [name, quantityName(name)]), 'h');
+    if (!shared.length) throw new Error('These two layers have no gradient in common: choose other ones.');
+    await Promise.all(this.sides.map((side) => side.load(this.quantity.value)));
+    const steps = this.sides[0].steps;
+    const follows = !this.steps?.length || this.cursor.value >= this.steps.length - 1;
+    this.steps = steps;
+    this.cursor.range(steps.length - 1, follows ? steps.length - 1 : this.cursor.value);
+    await Promise.all([...this.sides.map((side) => side.draw(this.quantity.value)), this.drawDifference()]);
+    await this.showCursor();
+  }
+
+  redraw() {
+    super.redraw();
+    return this.attempt(() => this.showCursor());
+  }
+
+  clicked(side, event) {
+    const axis = side.chart.plot._fullLayout?.xaxis;
+    if (!axis) return;
+    const at = axis.p2d(event.clientX - side.chart.plot.getBoundingClientRect().left - axis._offset);
+    this.cursor.range(this.steps.length - 1, nearest(this.steps, at));
+    this.move();
+  }
+
+  /** The training steps and time steps that both have. */
+  shared() {
+    const [left, right] = this.sides;
+    if (left.width !== right.width) return null;
+    const places = new Map(right.steps.map((step, place) => [step, place]));
+    const pairs = left.steps.flatMap((step, place) => (places.has(step) ? [[step, place, places.get(step)]] : []));
+    return pairs.length ? pairs : null;
+  }
+
+  async drawDifference() {
+    const [left, right] = this.sides;
+    const pairs = this.shared();
+    if (!pairs) {
+      const why = left.width === right.width ? 'No training step was logged on both sides.' :
+        `The sequences have ${left.width} and ${right.width} time steps: there is no difference to draw.`;
+      this.difference.note.textContent = why;
+      this.difference.plot.hidden = true;
+      return;
+    }
+    this.difference.plot.hidden = false;
+    let largest = 0;
+    let worst = null;
+    let scale = LEAST_SCALE;
+    const columns = pairs.map(([step, ours, theirs]) => Array.from({length: left.width}, (_, t) => {
+      const [a, b] = [left.norms[ours][t], right.norms[theirs][t]];
+      if (!(a > 0) || !(b > 0)) return a === b ? 0 : null;
+      const off = Math.abs(b - a) / a;
+      if (off > largest) [largest, worst] = [off, [t, step]];
+      const decades = Math.log10(b / a);
+      scale = Math.max(scale, Math.min(3, Math.abs(decades)));
+      return decades;
+    }));
+    this.ratios = {steps: pairs.map(([step]) => step), columns};
+    this.difference.note.textContent = worst
+      ? `Largest difference: ${largest.toExponential(1)} of the left norm, at time step ${worst[0]}, training step ${worst[1]}.`
+      : 'No difference, to the last bit.';
+    const bar = {title: {text: 'factor', side: 'right'}, ...factors(scale), thickness: 12};
+    await this.difference.draw(
+      [{
+        type: 'heatmap', x: this.ratios.steps, z: transposed(columns, left.width), zmin: -scale, zmax: scale,
+        colorscale: DIVERGING, colorbar: bar,
+        customdata: transposed(columns.map((column) => column.map((value) => 10 ** value)), left.width),
+        hovertemplate: 'training step %{x}<br>time step %{y}<br>right / left %{customdata:.6g}<extra></extra>',
+      }],
+      heatmapLayout(),
+    );
+  }
+
+  async showCursor() {
+    const step = this.steps[this.cursor.value];
+    this.cursor.show(step?.toLocaleString('en') ?? '');
+    if (step === undefined) return;
+    const line = [lineAt(step, '#ffffff', 'solid'), lineAt(step, '#000000', 'dot')];
+    await Promise.all([...this.sides.map((side) => side.chart.move(line)), this.difference.move(line)]);
+    await this.drawCurve(step);
+  }
+
+  async drawCurve(step) {
+    const {text} = ground();
+    const shown = this.sides.map((side) => side.at(step));
+    this.curves = shown;
+    const traces = shown.map(({norms, label, step: own}, place) => ({
+      type: 'scatter', mode: 'lines', name: plain(`${label}, training step ${own}`),
+      x: Array.from(norms, (_, t) => t), y: Array.from(norms, (norm) => (norm > 0 ? norm : null)),
+      line: {color: this.sides[place].training.colour, width: stroke(place, 2).width, dash: place ? 'dash' : 'solid'},
+      opacity: stroke(place, 2).opacity,
+      hovertemplate: 'time step %{x}: %{y:.4g}<extra>%{fullData.name}</extra>',
+    }));
+    const shapes = shown.flatMap(({vanishing}, place) =>
+      vanishing === null ? [] : [lineAt(vanishing, this.sides[place].training.colour || text, 'dot')]);
+    this.curve.note.textContent = shown.map(({label, vanishing, backwards}) => vanishing === null
+      ? `${label}: nowhere below a millionth of the ${backwards ? 'first' : 'last'} time step's norm.`
+      : `${label}: vanished (below a millionth) from time step ${vanishing} ${backwards ? 'on' : 'back'} (dotted).`,
+    ).join(' ');
+    await this.curve.draw(traces, {
+      shapes,
+      xaxis: {title: {text: 'time step t'}},
+      yaxis: {type: 'log', exponentformat: 'e', title: {text: plain(normName(this.quantity.value))}},
+    });
+  }
+
+  differenceCsv() {
+    const {steps, columns} = this.ratios ?? {steps: [], columns: []};
+    return longTable('right_over_left', steps, columns.map((column) => column.map((value) => 10 ** value)));
+  }
+
+  curveCsv() {
+    const head = ['time_step', ...this.curves.map(({label, step}) => `${label}, training step ${step}`)];
+    const count = Math.max(...this.curves.map(({norms}) => norms.length));
+    return [head, ...Array.from({length: count}, (_, t) => [t, ...this.curves.map(({norms}) => norms[t] ?? '')])];
+  }
+}
+
+/** One of the two heatmaps. */
+class Side {
+  constructor(name, again) {
+    this.run = menu(`On the ${name}`, again);
+    this.layer = menu('layer', again);
+    this.menus = element('span', {className: 'pair'}, this.run.whole, this.layer.whole);
+    this.chart = new Chart('', {tall: true, csv: () => longTable('norm', this.steps, this.norms)});
+  }
+
+  offer(all, preferred) {
+    const several = new Set(all.map(({network}) => network)).size > 1;
+    const named = ({run, network, setting}) => [run, several ? `${setting} · ${network}` : setting];
+    this.training = all.find(({run}) => run === this.run.offer(all.map(named), preferred));
+    this.layer.offer(Object.keys(this.training.gradients).map((layer) => [layer, layer]));
+  }
+
+  get quantities() {
+    return this.training.gradients[this.layer.value] ?? [];
+  }
+
+  get label() {
+    return `${this.training.setting}, ${this.layer.value}`;
+  }
+
+  async load(quantity) {
+    const found = await read('gradients', {run: this.training.run, layer: this.layer.value, quantity});
+    this.steps = found.training_steps;
+    this.norms = rows(found.norms);
+    this.masked = rows(found.masked);
+    this.vanishing = found.vanishing;
+    this.backwards = found.go_backwards;
+    this.width = found.norms.shape[1];
+  }
+
+  /** The entry at a training step, or the one before it. */
+  at(step) {
+    const place = nearest(this.steps, step);
+    const {label, backwards} = this;
+    const [norms, vanishing] = [this.norms[place], this.vanishing[place]];
+    return {norms, vanishing, label, backwards, step: this.steps[place]};
+  }
+
+  async draw(quantity) {
+    this.chart.title.textContent = `${normName(quantity)}: ${this.label}`;
+    this.chart.note.textContent = '';
+    const {steps, width} = this;
+    const logs = this.norms.map((norms) => Array.from(norms, (norm) => (norm >= 0 ? Math.log10(Math.max(norm, 1e-300)) : null)));
+    const bar = {title: {text: 'norm', side: 'right'}, ...powersOfTen(LOW, HIGH, 3), thickness: 12};
+    const traces = [{
+      type: 'heatmap', x: steps, z: transposed(logs, width), customdata: transposed(this.norms, width),
+      zmin: LOW, zmax: HIGH, colorscale: SEQUENTIAL, colorbar: bar,
+      hovertemplate: 'training step %{x}<br>time step %{y}<br>norm %{customdata:.4g}<extra></extra>',
+    }];
+    const broken = (norm, masked) => (masked < 1 && !Number.isFinite(norm));
+    traces.push(...flat(this, (norm, masked) => masked >= 1, MASKED, 'masked'), ...flat(this, broken, NOT_FINITE, 'NaN or infinite'));
+    const vanished = this.vanishing.map((at) => at ?? null);
+    if (vanished.some((at) => at !== null)) {
+      traces.push({
+        type: 'scatter', mode: 'lines', x: steps, y: vanished, line: {color: '#ffffff', width: 2, dash: 'dot'},
+        showlegend: false, hovertemplate: 'below a millionth from time step %{y} back<extra></extra>',
+      });
+      this.chart.note.textContent = 'The white dots mark where the norm falls below a millionth of that of the last time step.';
+    }
+    await this.chart.draw(traces, heatmapLayout());
+  }
+}
+
+/** A heatmap of one colour where something is so; none where it is so nowhere. */
+function flat({steps, norms, masked, width}, isSo, colour, name) {
+  const columns = norms.map((row, place) => Array.from(row, (norm, t) => (isSo(norm, masked[place][t]) ? 1 : null)));
+  if (!columns.some((column) => column.some((value) => value !== null))) return [];
+  return [{
+    type: 'heatmap', x: steps, z: transposed(columns, width), showscale: false,
+    colorscale: [[0, colour], [1, colour]], hovertemplate: `training step %{x}<br>time step %{y}<br>${name}<extra></extra>`,
+  }];
+}
+
+function heatmapLayout() {
+  return {
+    xaxis: {title: {text: 'training step'}, zeroline: false, showgrid: false},
+    yaxis: {title: {text: 'time step t'}, zeroline: false, showgrid: false},
+    shapes: [],
+  };
+}
+
+function hasGradients({gradients}) {
+  return Object.keys(gradients).length > 0;
+}
+
+/** Loop and full of one network, where there are both. */
+function preferred(all) {
+  const first = all.find(({setting}) => setting === 'loop') ?? all[0];
+  const others = all.filter(({network, run}) => network === first.network && run !== first.run);
+  const second = others.find(({setting}) => setting === 'full') ?? others[0] ?? first;
+  return [first.run, second.run];
+}
+
+function normName(quantity) {
+  return quantity.length === 1 ? `‖dL/d${quantity}‖` : `‖dL/d(${quantityName(quantity)})‖`;
+}
+
+function transposed(columns, width) {
+  return Array.from({length: width}, (_, t) => columns.map((column) => column[t]));
+}
+
+function nearest(steps, wanted) {
+  let best = 0;
+  steps.forEach((step, place) => {
+    if (Math.abs(step - wanted) < Math.abs(steps[best] - wanted)) best = place;
+  });
+  return best;
+}
+
+function factors(scale) {
+  const digits = scale < 0.5 ? 2 : 1;
+  const values = [-scale, -scale / 2, 0, scale / 2, scale];
+  return {tickvals: values, ticktext: values.map((value) => `${(10 ** value).toPrecision(digits + 1)}×`)};
+}
+
+function longTable(name, steps, columns) {
+  const lines = steps.flatMap((step, place) => Array.from(columns[place], (value, t) => [step, t, value]));
+  return [['training_step', 'time_step', name], ...lines];
+}
