@@ -160,7 +160,7 @@ def _training(run: str, series: Sequence[Series]) -> Training:
     if parts and parts[-1] == TRAIN:
         parts.pop()
     setting = parts[-1] if parts else "this run"
-    return Training(run, "/".join(parts[:-1]) or "networks of this folder", setting, tuple(series))
+    return Training(run, "/".join(parts[:-1]) or "this folder", setting, tuple(series))
 
 
 def _compared(

@@ -46,6 +46,7 @@ def logs(browser, tmp_path_factory) -> Path:
     import numpy as np
 
     from kerasunroll import Classification, comparison_callbacks, lstm_stack, variants
+    from kerasunroll.callbacks import GradientFlowLogger
     from kerasunroll.report.run import Run
     from kerasunroll.report.tensorboard import write_tensorboard
     from kerasunroll.report.verdict.verdict import verdicts
@@ -60,7 +61,10 @@ def logs(browser, tmp_path_factory) -> Path:
     )
     for setting, model in models.items():
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-        callbacks = comparison_callbacks(folder / setting, update_freq=1)
+        callbacks = [
+            *comparison_callbacks(folder / setting, update_freq=1, gradient_flow=False, states_of=x[:1]),
+            GradientFlowLogger(folder / setting, update_freq=4),
+        ]
         model.fit(x, y, batch_size=8, epochs=3, shuffle=False, validation_data=(x, y), verbose=0, callbacks=callbacks)
     run = Run.load(write_run(folder / COMPARISON, timesteps=(25, 50, 100)))
     write_tensorboard(run.rows, run.measured, verdicts(run.rows), run.folder)
