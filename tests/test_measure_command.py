@@ -115,6 +115,39 @@ def test_a_sweep_tells_how_each_setting_grows_with_t(stages, tmp_path, capsys):
     assert (tmp_path / "compare" / "results.csv").read_text().count("\n") == 1 + 12
 
 
+def test_threads_are_compared_with_each_other_like_the_settings(stages, tmp_path, capsys):
+    threads = ("--threads", "2/1", "--threads", "default")
+    assert run(*SWEEP, *threads, "--logdir", str(tmp_path)) == 0
+    names = ("loop-threads2-1", "full-threads2-1", "loop", "full")
+    assert stages.timed == [f"lstm-L1-U4-T{t} {setting}" for t in (10, 20, 40) for setting in names]
+    folder = tmp_path / "compare"
+    results = json.loads((folder / "results.json").read_text())
+    assert {each["setting"]: each["baseline"] for each in results["variants"]} == {
+        **dict.fromkeys(names, "loop"),
+        "loop": None,
+    }
+    assert [each["configuration"]["threads"] for each in results["variants"][:3]] == ["2/1", "2/1", None]
+    assert len(results["verdicts"]) == 3
+    (sweep,) = results["growth"]
+    assert {each["setting"] for each in sweep["curves"]} == set(names)
+    assert all(list((folder / "lstm-L1-U4-T10" / name).glob("events.out.tfevents.*")) for name in names)
+    stages.timed.clear()
+    assert run("compare", "--resume", str(folder)) == 0
+    assert stages.timed == []
+    capsys.readouterr()
+    assert run("compare", "--resume", str(folder), "--threads", "1") == 2
+    assert "so that --threads cannot be given with it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("bad", ["0", "5000", "many"])
+def test_what_is_no_number_of_threads_is_one_sentence(bad, stages, tmp_path, capsys):
+    assert run(*SWEEP, "--threads", bad, "--logdir", str(tmp_path / "logs")) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("kerasunroll: Invalid threads: expected a number from 1 to 1024 such as 2 (intra-op), ")
+    assert said.endswith(f"or default, got '{bad}'.\n")
+    assert not (tmp_path / "logs").exists()
+
+
 def test_a_dry_run_shows_the_plan_and_leaves_nothing(stages, tmp_path, capsys):
     assert run(*SWEEP, "--dry-run", "--logdir", str(tmp_path / "logs")) == 0
     output = capsys.readouterr().out

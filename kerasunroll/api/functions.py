@@ -21,6 +21,7 @@ from kerasunroll.api.request.data import Data, data_of
 from kerasunroll.api.request.network import network_of
 from kerasunroll.api.request.request import Request
 from kerasunroll.api.request.settings import settings_of
+from kerasunroll.api.request.threads import threads_of
 from kerasunroll.api.running import Undertaking
 from kerasunroll.data.checks import whole_number
 from kerasunroll.errors import InputError, KerasunrollWarning, RunError
@@ -63,6 +64,7 @@ def compare(
     steps_per_epoch: int | None = None,
     callbacks: Any = (),
     jit_compile: bool | None = None,
+    threads: Any = None,
     seed: int = 0,
     train: bool = True,
     inference: bool | None = None,
@@ -101,6 +103,9 @@ def compare(
         steps_per_epoch: Integer. How many batches make an epoch, for batches that never end.
         callbacks: Keras callbacks for the training, or a function of a variant's folder that returns them.
         jit_compile: Boolean. Whether XLA compiles. Defaults to `None`: as the model was compiled.
+        threads: Integer, the threads of TensorFlow that share an operation (intra-op); a string such as `"2/1"`, with
+            those that run operations side by side (inter-op); or a list of them: every setting is then measured with
+            each. Defaults to `None`: as many as TensorFlow chooses.
         seed: Integer. Fixes the order of batches and, with a function, the weights. Defaults to 0.
         train: Boolean. Whether to train every setting to the end, with everything logged for TensorBoard; else its
             memory is counted only. Defaults to `True`.
@@ -152,6 +157,7 @@ def compare(
         epochs=whole_number("epochs", epochs, at_least=1),
         seed=whole_number("seed", seed, at_least=0),
         jit_compile=jit_compile,
+        threads=threads_of(threads),
         follow_up="training" if train else "memory",
         inference=not train if inference is None else inference,
     )

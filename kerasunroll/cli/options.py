@@ -27,8 +27,8 @@ OPTIMIZER: Final = frozenset({"optimizer", "learning_rate", "clipnorm"})
 
 PANELS: Final = {
     "What to compare": (
-        *("model", "custom_objects", "cell", "units", "layers", "timesteps", "batch_size", "unroll", "jit", "dtype"),
-        *("bidirectional", "dropout", "distribute"),
+        *("model", "custom_objects", "cell", "units", "layers", "timesteps", "batch_size", "unroll", "threads"),
+        *("jit", "dtype", "bidirectional", "dropout", "distribute"),
     ),
     "Data and training": (
         *("source", "examples", "train", "epochs", "optimizer", "learning_rate", "clipnorm", "seed"),

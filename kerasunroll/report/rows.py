@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from kerasunroll.measurement.planning.findings import Measured
-from kerasunroll.measurement.planning.variant import LOOP
+from kerasunroll.measurement.planning.variant import baseline_of
 from kerasunroll.measurement.records.node import Node
 from kerasunroll.measurement.records.record import Outcome, Record, Stopped
 from kerasunroll.measurement.records.table import comparable
@@ -35,7 +35,7 @@ class Row:
     Args:
         config: `TrainingConfig`. What was measured.
         group: String. Rows of one group are compared with each other.
-        setting: String. The short name of the setting.
+        setting: String. The short name of the setting, with its threads where they were given: `"full-threads1"`.
         outcome: String: `"done"`, or what ended otherwise, such as `"timing: timeout, training: crashed"`.
         problems: Tuple of strings. What ended otherwise than `done`, and why.
         path: String or `None`. What really ran.
@@ -137,7 +137,8 @@ def comparison_rows(
     rows = []
     for _, group in groupby(measured, key=lambda each: each.variant.group):
         variants = list(group)
-        baseline = next((each for each in variants if each.variant.setting == LOOP), variants[0])
+        first = baseline_of([each.variant for each in variants])
+        baseline = next(each for each in variants if each.variant is first)
         rows += [_row(each, baseline, half_width) for each in variants]
     return rows
 

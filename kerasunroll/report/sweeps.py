@@ -59,7 +59,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Variants that are the same but for T and the setting.
+    """Variants that are the same but for T, the setting and the threads.
 
     Args:
         name: String. The name of their groups, without T.
@@ -161,6 +161,6 @@ def _timesteps(row: Row) -> int:
 
 def _all_but_timesteps(row: Row) -> str:
     settings = row.config.model_dump(mode="json") | {"node_kind": row.node_kind}
-    del settings["timesteps"], settings["stack"]["unroll"], settings["stack"]["name"]
+    del settings["timesteps"], settings["threads"], settings["stack"]["unroll"], settings["stack"]["name"]
     settings["stack"]["input_shape"] = settings["stack"]["input_shape"][1:]
     return json.dumps(settings, sort_keys=True)

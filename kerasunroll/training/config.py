@@ -1,9 +1,19 @@
 """A training run in one validated object. Loads without TensorFlow."""
 
 from pathlib import Path
-from typing import Any, Final, Literal, Self, TypeAlias, get_args
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializeAsAny,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from kerasunroll.data import Source, open_source
 from kerasunroll.data.given import GivenData, open_given
@@ -11,12 +21,18 @@ from kerasunroll.data.names import GIVEN, SourceName
 from kerasunroll.errors import DataError, InputError
 from kerasunroll.models import SavedModel, StackConfig
 from kerasunroll.settings import Settings, settings_name
+from kerasunroll.training.threads import Threads, name_on
 
 MODEL_FILE: Final = "model.keras"
 """The trained model in the folder of its run."""
 
 Optimizer: TypeAlias = Literal["adam", "adamw", "nadam", "rmsprop", "sgd", "adagrad", "lion"]
 OPTIMIZERS: Final[tuple[str, ...]] = get_args(Optimizer)
+
+WrittenThreads: TypeAlias = Annotated[
+    Threads | None, BeforeValidator(Threads.of), PlainSerializer(str, when_used="unless-none")
+]
+"""In JSON as on the command line."""
 
 
 class TrainingConfig(BaseModel):
@@ -40,6 +56,7 @@ class TrainingConfig(BaseModel):
             that was compiled with `"auto"`: as Keras decides.
         distribute: Integer, at least 2, or `None`. Over how many devices of one machine each batch is spread: GPUs, or
             logical CPUs where there is none. Defaults to `None`: one device.
+        threads: `Threads`, or how it is written: `"2"`, `"2/1"`. Defaults to `None`: as many as TensorFlow chooses.
         callbacks: String or `None`. A file with callbacks that were given in Python, for the training. Its path, as
             that of a model and of data that were given in Python, is relative to the folder of the comparison.
 
@@ -61,6 +78,7 @@ class TrainingConfig(BaseModel):
     seed: int = Field(0, ge=0)
     jit_compile: bool | None = False
     distribute: int | None = Field(None, ge=2)
+    threads: WrittenThreads = None
     callbacks: str | None = None
 
     def __init__(self, **options: Any) -> None:
@@ -68,7 +86,7 @@ class TrainingConfig(BaseModel):
             super().__init__(**options)
         except ValidationError as error:
             finding = error.errors()[0]
-            if finding["loc"] in ((), ("source",)) and isinstance(
+            if finding["loc"] in ((), ("source",), ("threads",)) and isinstance(
                 ours := finding.get("ctx", {}).get("error"), InputError
             ):
                 raise ours from None
@@ -220,5 +238,5 @@ class TrainingConfig(BaseModel):
 
     @property
     def setting(self) -> str:
-        """The short name of the setting: `loop`, `full`, `k8`, `own-loop`, or one per layer."""
-        return settings_name(self.stack.settings)
+        """The short name of the setting: `loop`, `full`, `k8`, `own-loop`, or one per layer; then threads, if given."""
+        return name_on(settings_name(self.stack.settings), self.threads)

@@ -1,10 +1,36 @@
-"""The devices of one machine over which a training run is spread."""
+"""The devices of one machine over which a training run is spread, and the threads of its CPU."""
 
 from typing import Any
 
 import tensorflow as tf
 
 from kerasunroll.errors import InputError, RunError
+from kerasunroll.training.threads import Threads
+
+
+def use_threads(threads: Threads | None) -> None:
+    """Have TensorFlow run on so many threads. It must come before TensorFlow has started its devices.
+
+    These numbers go before environment variables such as `TF_NUM_INTRAOP_THREADS`. oneDNN and XLA take their threads
+    from the same pool, so that there is nothing else to be set.
+
+    Args:
+        threads: `Threads`, or `None` for TensorFlow's own choice.
+
+    Raises:
+        RunError: If TensorFlow has started its devices already, with others.
+    """
+    if threads is None:
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads.intra)
+        if threads.inter is not None:
+            tf.config.threading.set_inter_op_parallelism_threads(threads.inter)
+    except RuntimeError as error:
+        raise RunError(
+            f"TensorFlow cannot be given other threads ({threads}) any more, because it has been used before in this "
+            "process. Do so first of all, or start a new process."
+        ) from error
 
 
 def strategy_for(devices: int | None) -> Any:

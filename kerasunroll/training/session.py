@@ -17,7 +17,7 @@ from kerasunroll.models import SavedModel, StackConfig, build_stack, load_model,
 from kerasunroll.models.shipping.pickles import read_pickled
 from kerasunroll.tasks import Classification, Task
 from kerasunroll.training.config import TrainingConfig
-from kerasunroll.training.devices import strategy_for
+from kerasunroll.training.devices import strategy_for, use_threads
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,9 @@ def prepare(config: TrainingConfig) -> Session:
         DataError: If the data source cannot be used.
         InputError: If the stack cannot be built, the model cannot be loaded, has changed or cannot be converted, or if
             there are fewer devices than the run is to be spread over.
+        RunError: If TensorFlow has been used already, with other threads or devices than these.
     """
+    use_threads(config.threads)
     strategy = strategy_for(config.distribute)  # first: it may have to divide the CPU
     keras.utils.set_random_seed(config.seed)
     source = config.open_source()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kerasunroll.data import open_source
 from kerasunroll.errors import DataError, InputError
 from kerasunroll.measurement.planning.estimate import Estimate, compile_seconds, estimate, training_step_seconds
 from kerasunroll.measurement.planning.findings import Findings
@@ -18,6 +19,7 @@ from kerasunroll.measurement.records import store
 from kerasunroll.measurement.records.environment import environment
 from kerasunroll.measurement.records.record import Outcome, Record
 from kerasunroll.measurement.records.store import RECORDS
+from kerasunroll.training.threads import Threads
 
 OPTIONS = {"source": "adding", "examples": 64, "seed": 0}
 ENVIRONMENT = environment()
@@ -56,6 +58,14 @@ def test_a_plan_comes_back_from_its_folder(tmp_path):
         ("lstm-L1-U3-T6-B8", "loop"),
         ("lstm-L1-U3-T6-B8", "full"),
     ]
+
+
+def test_fewer_threads_are_reckoned_to_take_longer_than_all_cores(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    grid = Grid(["lstm"], [(512,)], [], [4], [8], [False], [None], ["loop"], [None, Threads(1), Threads(64)])
+    own, one, many = map(training_step_seconds, grid.configs(lambda t: open_source("adding", timesteps=t), {}))
+    assert one > 2 * own
+    assert many == own  # more than there are cores help nobody
 
 
 @pytest.mark.parametrize(

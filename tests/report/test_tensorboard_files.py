@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from kerasunroll.data import open_source
 from kerasunroll.measurement.records.record import Outcome
 from kerasunroll.report.run import Run, planned_training_steps
 from kerasunroll.report.tensorboard import write_tensorboard
+from kerasunroll.report.tensorboard.hparams import varied_values
 from kerasunroll.report.tensorboard.verdict import plain
 from kerasunroll.report.verdict.costs import break_even
 from kerasunroll.report.verdict.text import verdict_sentences
 from kerasunroll.report.verdict.verdict import verdicts
+from kerasunroll.training.threads import Threads
 
 # TensorBoard's own copy of bleach warns when it is loaded.
 pytestmark = pytest.mark.filterwarnings("ignore:html5lib's sanitizer is deprecated:DeprecationWarning")
@@ -154,8 +157,6 @@ def test_hparams_lays_several_comparisons_into_one_table(logs):
 
 
 def test_what_varies_besides_has_a_column(tmp_path):
-    from dataclasses import replace
-
     run = Run.load(write_run(tmp_path / "run", settings=("loop", "full")))
     faster = [row.config.model_copy(update={"jit_compile": row.setting == "full"}) for row in run.rows]
     rows = [replace(row, config=config) for row, config in zip(run.rows, faster, strict=True)]
@@ -163,6 +164,17 @@ def test_what_varies_besides_has_a_column(tmp_path):
     board = Board(run.folder)
     assert {line["setting"]: line["XLA"] for line in board.hparams.values()} == {"loop": "off", "full": "on"}
     assert "XLA" in board.shown
+
+
+def test_threads_have_a_column_beside_the_setting(tmp_path):
+    run = Run.load(write_run(tmp_path / "run", settings=("loop", "full")))
+    on_one = [
+        replace(row, config=row.config.model_copy(update={"threads": Threads(1)}), setting=f"{row.setting}-threads1")
+        for row in run.rows
+    ]
+    assert varied_values([*run.rows, *on_one])["threads"] == ["default", "1"]
+    assert varied_values([*run.rows, *on_one])["setting"] == ["loop", "full"]
+    assert "threads" not in varied_values(run.rows)
 
 
 def test_the_curves_cross_where_the_longer_compile_has_paid(logs, events):

@@ -14,6 +14,7 @@ from kerasunroll.models import SavedModel
 from kerasunroll.models.shipping.pickles import write_pickled
 from kerasunroll.settings import Settings
 from kerasunroll.training.config import TrainingConfig
+from kerasunroll.training.threads import Threads
 
 CALLBACKS: Final = "given/callbacks.pkl"
 
@@ -30,6 +31,7 @@ class Request:
         epochs: Integer.
         seed: Integer.
         jit_compile: Boolean, or `None`: as the model was compiled.
+        threads: List of `Threads`, or `None`: as TensorFlow chooses.
         follow_up: `"training"` or `"memory"`.
         inference: Boolean. Whether the forward pass and `predict` are timed too.
     """
@@ -41,6 +43,7 @@ class Request:
     epochs: int
     seed: int
     jit_compile: bool | None
+    threads: list[Threads | None]
     follow_up: FollowUp
     inference: bool
 
@@ -55,7 +58,7 @@ class Request:
         self.network.write(folder)
         if self.callbacks is not None:
             write_pickled(folder / CALLBACKS, self.callbacks)
-        configs = [self._config(source, setting) for setting in self.settings]
+        configs = [self._config(source, setting, threads) for threads in self.threads for setting in self.settings]
         for config in configs:
             config.check(source)
         return Plan(
@@ -65,12 +68,13 @@ class Request:
             inference=self.inference,
         )
 
-    def _config(self, source: Source | GivenData, setting: Settings) -> TrainingConfig:
+    def _config(self, source: Source | GivenData, setting: Settings, threads: Threads | None) -> TrainingConfig:
         options: dict[str, Any] = {
             "source": self.data.name,
             "batch_size": self.data.batch_size,
             "epochs": self.epochs,
             "seed": self.seed,
+            "threads": threads,
             "callbacks": None if self.callbacks is None else CALLBACKS,
         }
         stack = self.network.stack

@@ -18,6 +18,7 @@ def variants_frame(rows: Sequence[Row]) -> "pd.DataFrame":
     | column | what it holds |
     |---|---|
     | `group`, `setting`, `outcome`, `path` | what it is, how it ended, which code ran |
+    | `threads` | where they were given: `"2"` (intra-op), or `"2/1"` (intra-op/inter-op) |
     | `..._seconds`, `..._bytes`, ... | the figures, in seconds and bytes; `ready_seconds`: build, trace and compile |
     | `step_ratio`, `forward_ratio`, `predict_ratio` | the time over that of the baseline |
     | `..._low`, `..._high` | the ends of the 95 % interval of the column before |
@@ -31,7 +32,10 @@ def variants_frame(rows: Sequence[Row]) -> "pd.DataFrame":
 
 
 def _columns(row: Row) -> Iterator[tuple[str, Any]]:
-    yield from (("group", row.group), ("setting", row.setting), ("outcome", row.outcome), ("path", row.path))
+    yield from (("group", row.group), ("setting", row.setting))
+    if row.config.threads:
+        yield "threads", str(row.config.threads)
+    yield from (("outcome", row.outcome), ("path", row.path))
     figures = dict(row.figures)
     if (ready := ready_seconds(row)) is not None:
         figures[READY] = ready

@@ -18,6 +18,7 @@ from kerasunroll.cli.executors import executor_for, executor_words
 from kerasunroll.cli.options import SETTING_HELP, Cell, TrainingOptions, as_options, parse_units
 from kerasunroll.errors import InputError
 from kerasunroll.measurement.planning.quantities import parse_limits, parse_seconds
+from kerasunroll.training.threads import DEFAULT, Threads
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,6 +51,10 @@ class GridOptions(TrainingOptions):
         list[int] | None, typer.Option(help="sequences per training step, by default 32; may be repeated")
     ] = None
     unroll: Annotated[list[str] | None, typer.Option(help=f"{SETTING_HELP}; may be repeated")] = None
+    threads: Annotated[
+        list[str] | None,
+        typer.Option(help="TensorFlow's threads: 1 (intra-op), 2/1 (intra-op/inter-op) or default; may be repeated"),
+    ] = None
     jit: Annotated[
         list[bool] | None, typer.Option("--jit/--no-jit", help="compile the training step with XLA; both may be given")
     ] = None
@@ -223,6 +228,7 @@ def _grid(options: GridOptions, cells: list[Cell], settings: list[str]) -> "Grid
         jit=options.jit or [False],
         dtypes=options.dtype or [None],
         settings=settings,
+        threads=_threads(options),
     )
 
 
@@ -235,7 +241,12 @@ def _model_grid(options: GridOptions, model: "SavedModel", settings: list[str]) 
         batch_sizes=options.batch_size or [model.batch_size or 32],
         jit=options.jit or [None],
         settings=settings,
+        threads=_threads(options),
     )
+
+
+def _threads(options: GridOptions) -> list[Threads | None]:
+    return [Threads.of(text) for text in options.threads or [DEFAULT]]
 
 
 def _refuse_other_options(given: frozenset[str]) -> None:

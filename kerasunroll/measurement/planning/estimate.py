@@ -98,12 +98,15 @@ def compile_seconds(config: TrainingConfig) -> float:
 def training_step_seconds(config: TrainingConfig) -> float:
     """Estimate an ordinary training step: the matrix products, forward and twice backward, and a cost per time step."""
     seconds = 0.0
+    cores = os.cpu_count() or 1
+    if config.threads:
+        cores = min(cores, config.threads.intra)
     for layer in _layers(config):
         cell, units, time_steps = _known(layer.cell), layer.units or UNKNOWN_UNITS, layer.timesteps or UNKNOWN_TIMESTEPS
         products = GATES[cell] * units * (units + (layer.features or units))
         flops = 3 * 2 * config.batch_size * time_steps * products
         launches = time_steps * TIME_STEP_SECONDS[cell]
-        seconds += (flops / (FLOPS_PER_CORE * (os.cpu_count() or 1)) + launches) * (1 + layer.bidirectional)
+        seconds += (flops / (FLOPS_PER_CORE * cores) + launches) * (1 + layer.bidirectional)
     return seconds
 
 

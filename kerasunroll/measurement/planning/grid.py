@@ -10,11 +10,12 @@ from kerasunroll.errors import InputError
 from kerasunroll.models import SavedModel
 from kerasunroll.settings import parse_settings
 from kerasunroll.training.config import TrainingConfig
+from kerasunroll.training.threads import Threads
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The values that are listed. Lengths vary slowest; settings, which are compared with each other, fastest.
+    """The values that are listed. Lengths vary slowest; threads and settings, which are compared, fastest.
 
     Args:
         cells: Strings: `"simple_rnn"`, `"lstm"`, `"gru"`.
@@ -25,6 +26,7 @@ class Grid:
         jit: Booleans: whether XLA compiles the training step.
         dtypes: Names of dtype policies; `None` is Keras's global policy.
         settings: Unroll settings as they are written on the command line.
+        threads: `Threads`; `None` is TensorFlow's own choice. Defaults to that.
     """
 
     cells: Sequence[str]
@@ -35,6 +37,7 @@ class Grid:
     jit: Sequence[bool]
     dtypes: Sequence[str | None]
     settings: Sequence[str]
+    threads: Sequence[Threads | None] = (None,)
 
     def configs(self, open_source: Callable[[int | None], Source], options: Mapping[str, Any]) -> list[TrainingConfig]:
         """Return every combination once, those of one group in a row.
@@ -46,11 +49,11 @@ class Grid:
         Raises:
             InputError: If a value, or a combination, cannot be used.
         """
-        axes = [self.cells, self.dtypes, self.jit, self._stacks(), self.batch_sizes, self.settings]
+        axes = [self.cells, self.dtypes, self.jit, self._stacks(), self.batch_sizes, self.threads, self.settings]
         configs = []
         for timesteps in unique(self.timesteps):
             source = open_source(timesteps)  # one at a time: long sequences are large
-            for cell, dtype, jit, units, batch_size, setting in product(*map(unique, axes)):
+            for cell, dtype, jit, units, batch_size, threads, setting in product(*map(unique, axes)):
                 config = TrainingConfig.for_source(
                     source,
                     cell=cell,
@@ -59,6 +62,7 @@ class Grid:
                     dtype=dtype,
                     jit_compile=jit,
                     batch_size=batch_size,
+                    threads=threads,
                     timesteps=timesteps,
                     **options,
                 )
@@ -79,7 +83,9 @@ class Grid:
 
 @dataclass(frozen=True)
 class ModelGrid:
-    """The values that are listed for a saved model, whose network is given. Lengths vary slowest, settings fastest.
+    """The values that are listed for a saved model, whose network is given.
+
+    Lengths vary slowest, threads and settings fastest.
 
     Args:
         model: `SavedModel`.
@@ -87,6 +93,7 @@ class ModelGrid:
         batch_sizes: Integers.
         jit: Booleans: whether XLA compiles the training step; `None` is as the model was compiled.
         settings: Unroll settings as they are written on the command line.
+        threads: `Threads`; `None` is TensorFlow's own choice. Defaults to that.
     """
 
     model: SavedModel
@@ -94,6 +101,7 @@ class ModelGrid:
     batch_sizes: Sequence[int]
     jit: Sequence[bool | None]
     settings: Sequence[str]
+    threads: Sequence[Threads | None] = (None,)
 
     def configs(self, open_source: Callable[[int | None], Source], options: Mapping[str, Any]) -> list[TrainingConfig]:
         """Return every combination once, those of one group in a row.
@@ -105,17 +113,18 @@ class ModelGrid:
         Raises:
             InputError: If a value, or a combination, cannot be used.
         """
-        axes = [self.jit, self.batch_sizes, self.settings]
+        axes = [self.jit, self.batch_sizes, self.threads, self.settings]
         configs = []
         for timesteps in unique(self.timesteps):
             source = open_source(timesteps)
-            for jit, batch_size, setting in product(*map(unique, axes)):
+            for jit, batch_size, threads, setting in product(*map(unique, axes)):
                 config = TrainingConfig.for_model(
                     source,
                     model=self.model,
                     unroll=parse_settings(setting),
                     jit_compile=jit,
                     batch_size=batch_size,
+                    threads=threads,
                     timesteps=timesteps,
                     **options,
                 )

@@ -1,14 +1,16 @@
 """A variant to be measured: a training run in one setting, where that is done, and where its results go."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from kerasunroll.measurement.records.node import Node, this_node
 from kerasunroll.training.config import TrainingConfig
+from kerasunroll.training.threads import split_name
 
 LOOP: Final = "loop"
-"""The setting that the others of a group are compared with; where it is missing, the first one."""
+"""The setting that the others of a group are compared with; see `baseline_of`."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Variant:
-    """One training run in one setting.
+    """One training run in one setting, and on so many threads where these are varied.
 
     Args:
         config: `TrainingConfig`.
@@ -59,16 +61,16 @@ class Variant:
 
     @property
     def setting(self) -> str:
-        """The short name of the setting."""
+        """The short name of the setting, with its threads where they were given."""
         return self.config.setting
 
     def __str__(self) -> str:
         return f"{self.config.stack.cell} {self.setting}"
 
     def question(self, measurement: str) -> dict[str, Any]:
-        """Return a record's configuration: everything but the setting, which is the record's variant."""
+        """Return a record's configuration: everything but setting and threads, which are the record's variant."""
         configuration = self.config.model_dump(mode="json")
-        del configuration["stack"]["unroll"]
+        del configuration["stack"]["unroll"], configuration["threads"]
         if "path" in configuration["stack"]:  # of a saved model; its checksum says which it is, on any machine
             configuration["stack"]["path"] = Path(configuration["stack"]["path"]).name
         for later in ("distribute", "callbacks"):
@@ -79,7 +81,7 @@ class Variant:
 
 
 def group_name(config: TrainingConfig, node_kind: str | None = None) -> str:
-    """Return the name of everything about a training run that a grid can vary but the setting.
+    """Return the name of everything about a training run that a grid can vary but the setting and the threads.
 
     It is the stack's name, then the batch size and XLA where they are not the usual ones, then the kind of node.
 
@@ -97,3 +99,12 @@ def group_name(config: TrainingConfig, node_kind: str | None = None) -> str:
     words += [f"D{config.distribute}"] if config.distribute else []
     words += ["on", node_kind] if node_kind else []
     return "-".join(words)
+
+
+def baseline_of(variants: Sequence[Variant]) -> Variant:
+    """Return the variant of a group that the others are compared with.
+
+    It is the loop on TensorFlow's own number of threads, or else the first loop, or else the first one.
+    """
+    loops = [each for each in variants if split_name(each.setting)[0] == LOOP]
+    return next((each for each in loops if each.config.threads is None), (*loops, *variants)[0])

@@ -27,7 +27,7 @@ import psutil
 
 from kerasunroll.measurement.planning.estimate import compile_seconds
 from kerasunroll.measurement.planning.rules import Rules
-from kerasunroll.measurement.planning.variant import LOOP, Variant
+from kerasunroll.measurement.planning.variant import Variant, baseline_of
 from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.record import Outcome, Record, Stopped
 from kerasunroll.measurement.stages.endings import budget_spent, describe_interrupt
@@ -87,7 +87,7 @@ def time_group(
     for which the time of `rules` does not suffice gives the outcome `interrupted`, with whatever is known of it.
 
     Args:
-        variants: The variants, the same but for the setting.
+        variants: The variants, the same but for the setting and the threads.
         rules: What each worker may use, and when the rounds end.
         counter: Is told about the work done: one piece per process (see `pieces`), and one for the rounds.
         rng: Draws the order of turns.
@@ -290,12 +290,13 @@ class _Group:
             return None
         if quantity is not TRAINING_STEP:
             return "rounds"
-        baseline = next((each for each in running if each.variant.setting == LOOP), running[0])
+        baseline = baseline_of([each.variant for each in running])
+        theirs = next(each for each in running if each.variant is baseline).rounds(STEP)
         comparisons = [
             # As in the report, so that it shows the interval that ended the rounds.
-            compare_rounds(each.rounds(STEP), baseline.rounds(STEP), rng=np.random.default_rng(taken))
+            compare_rounds(each.rounds(STEP), theirs, rng=np.random.default_rng(taken))
             for each in running
-            if each is not baseline
+            if each.variant is not baseline
         ]
         target, most = self.rules.half_width, self.rules.max_rounds
         if any(needs_more_rounds(each, target_half_width=target, max_rounds=most) for each in comparisons):

@@ -8,6 +8,7 @@ from tensorboard.plugins.hparams import summary_v2 as api  # `api` itself loads 
 
 from kerasunroll.report.rows import Row
 from kerasunroll.report.tensorboard import tags
+from kerasunroll.training.threads import DEFAULT, split_name
 
 Value: TypeAlias = str | int | float | bool
 
@@ -68,7 +69,8 @@ def hyperparameters(row: Row) -> Mapping[str, Value]:
     config, stack = row.config, row.config.stack
     values: dict[str, Value | None] = {
         "cell": stack.cell,
-        "setting": row.setting,
+        "setting": split_name(row.setting)[0],
+        "threads": str(config.threads or DEFAULT),
         "T": stack.timesteps,
         "units": ",".join(map(str, stack.units)),
         "batch": config.batch_size,

@@ -16,6 +16,7 @@ from kerasunroll.report.verdict.costs import (
     time_ratio,
 )
 from kerasunroll.report.verdict.verdict import Verdict, called
+from kerasunroll.training.threads import split_name, threads_in_words
 from kerasunroll.units import format_count, format_seconds
 
 NARROW: Final = math.log(1.1)
@@ -44,7 +45,7 @@ def _take(verdict: Verdict) -> Iterator[str]:
     baseline = verdict.cost(verdict.baseline)
     if len(verdict.costs) == 1 and baseline.step_seconds is not None and not (verdict.out or verdict.unfinished):
         yield f"Only {called(baseline.setting)} was measured: there is nothing to compare it with."
-        yield f"It {join_words([_pace(baseline, verdict), *_compile(baseline)])}."
+        yield f"It {join_words([_pace(baseline, baseline, verdict), *_compile(baseline)])}."
         return
     if verdict.take is None:
         yet = " yet" if verdict.unfinished else ""
@@ -54,11 +55,15 @@ def _take(verdict: Verdict) -> Iterator[str]:
     others = [each for each in verdict.candidates if each is not taken]
     if not others:
         yield f"Take {called(taken.setting)}: it is the only setting left."
-        yield f"It {join_words([_pace(taken, verdict), *_compile(taken)])}."
+        yield f"It {join_words([_pace(taken, baseline, verdict), *_compile(taken)])}."
         return
-    faster = _is_faster(taken, baseline)
-    clauses = [_clause(each, taken, verdict) for each in others if not (faster and each is baseline)]
-    about = f"It {join_words([_pace(taken, verdict), *_costs_of(taken, baseline)])};"
+    slower = _on_other_threads(taken, verdict)  # they have a sentence of their own
+    beside = taken if baseline in slower else baseline
+    faster = _is_faster(taken, beside)
+    clauses = [
+        _clause(each, taken, verdict) for each in others if each not in slower and not (faster and each is baseline)
+    ]
+    about = f"It {join_words([_pace(taken, beside, verdict), *_costs_of(taken, beside)])};"
     if verdict.tie:
         wide = any("may be" in clause for clause in clauses)
         about = "It cannot be told which is faster:" if wide else "It is a tie:"
@@ -66,6 +71,25 @@ def _take(verdict: Verdict) -> Iterator[str]:
     yield f"{about} {'; '.join(clauses)}".rstrip("; ") + "."
     if faster:
         yield from _paid(taken, baseline, verdict)
+    if slower:
+        yield _threads(taken, slower, verdict)
+
+
+def _on_other_threads(taken: Cost, verdict: Verdict) -> list[Cost]:
+    """Return the costs of the same setting on other threads, as far as it is slower there by the whole interval."""
+    setting, _ = split_name(taken.setting)
+    return [each for each in verdict.candidates if split_name(each.setting)[0] == setting and _is_faster(taken, each)]
+
+
+def _threads(taken: Cost, slower: Sequence[Cost], verdict: Verdict) -> str:
+    """Say what the number of threads is worth."""
+    factors = [
+        f"{_factor(factor)} as fast as on {threads_in_words(split_name(each.setting)[1])} ({_ends(factor)})"
+        for each in slower
+        if (factor := time_ratio(each, taken))
+    ]
+    on = threads_in_words(split_name(taken.setting)[1])
+    return f"On {on} this network {_verb(verdict)} {join_words(factors)}."
 
 
 def _clause(cost: Cost, taken: Cost, verdict: Verdict) -> str:
@@ -85,7 +109,7 @@ def _clause(cost: Cost, taken: Cost, verdict: Verdict) -> str:
 
 
 def _comparison(ratio: Interval, verdict: Verdict, than: str = "") -> str:
-    verb = "predicts" if verdict.constraints.inference else "trains"
+    verb = _verb(verdict)
     if ratio.high < 1:
         return f"{verb} {_times(_inverse(ratio), 'faster', than)}"
     if ratio.low > 1:
@@ -130,12 +154,11 @@ def _range(even: Interval, cost: Cost) -> str:
     return f"at most {count_text(even.high)}" if cost.at_most else f"{count_text(even.low)} to {count_text(even.high)}"
 
 
-def _pace(cost: Cost, verdict: Verdict) -> str:
-    """Say how fast a setting is: by itself, or beside the baseline."""
-    baseline = verdict.cost(verdict.baseline)
-    ratio = time_ratio(cost, baseline)
-    if ratio is not None and cost is not baseline:
-        return _comparison(ratio, verdict, than=f" than {called(baseline.setting)}")
+def _pace(cost: Cost, beside: Cost, verdict: Verdict) -> str:
+    """Say how fast a setting is: beside another one, or by itself."""
+    ratio = time_ratio(cost, beside)
+    if ratio is not None and cost is not beside:
+        return _comparison(ratio, verdict, than=f" than {called(beside.setting)}")
     if cost.step_seconds is None:
         return "was not timed"
     return (
@@ -192,6 +215,10 @@ def _care(verdict: Verdict) -> Iterator[str]:
         ]
         advice = dict.fromkeys(each for _, text in verdict.cares.values() for each in text.rstrip(".").split(". "))
         yield f"Take the times with care: {'; '.join(seen)}. {'. '.join(advice)}."
+
+
+def _verb(verdict: Verdict) -> str:
+    return "predicts" if verdict.constraints.inference else "trains"
 
 
 def _is_faster(a: Cost, b: Cost) -> bool:

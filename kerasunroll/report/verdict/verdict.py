@@ -29,6 +29,7 @@ from kerasunroll.report.verdict.costs import (
     timed_figure,
     total_seconds,
 )
+from kerasunroll.training.threads import split_name, threads_in_words
 from kerasunroll.units import format_bytes
 
 EPS: Final[Mapping[str, float]] = {"float32": 2.0**-23, "float64": 2.0**-52}
@@ -193,8 +194,15 @@ def verdict(rows: Sequence[Row], constraints: Constraints | None = None) -> Verd
 
 
 def called(setting: str) -> str:
-    """Return what a setting is called in a sentence: the loop is the loop, the others go by their names."""
-    return "the loop" if setting == LOOP else setting
+    """Return what a setting is called in a sentence: the loop is the loop, the others go by their names.
+
+    Example:
+    >>> called("loop-threads1")
+    'the loop on one thread'
+    """
+    setting, threads = split_name(setting)
+    words = "the loop" if setting == LOOP else setting
+    return words if threads is None else f"{words} on {threads_in_words(threads)}"
 
 
 def _comparable(known: Sequence[Cost], out: Mapping[str, str], unfinished: Mapping[str, str]) -> list[Cost]:
