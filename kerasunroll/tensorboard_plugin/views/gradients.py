@@ -31,7 +31,7 @@ def gradients_view(events: Events, training: Training, layer: str, quantity: str
     return {
         "training_steps": [entry.step for entry in entries],
         "norms": numbers(norms),
-        "masked": numbers(masked),
+        "masked": numbers(masked) if masked.any() else None,
         "go_backwards": backwards,
         "vanishing": [
             vanishing_point(of_step, share, go_backwards=backwards)

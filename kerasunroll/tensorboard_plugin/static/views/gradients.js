@@ -191,7 +191,7 @@ class Side {
     const found = await read('gradients', {run: this.training.run, layer: this.layer.value, quantity});
     this.steps = found.training_steps;
     this.norms = rows(found.norms);
-    this.masked = rows(found.masked);
+    this.masked = found.masked && rows(found.masked); // null: nothing is masked
     this.vanishing = found.vanishing;
     this.backwards = found.go_backwards;
     this.width = found.norms.shape[1];
@@ -217,7 +217,8 @@ class Side {
       hovertemplate: 'training step %{x}<br>time step %{y}<br>norm %{customdata:.4g}<extra></extra>',
     }];
     const broken = (norm, masked) => (masked < 1 && !Number.isFinite(norm));
-    traces.push(...flat(this, (norm, masked) => masked >= 1, MASKED, 'masked'), ...flat(this, broken, NOT_FINITE, 'NaN or infinite'));
+    if (this.masked) traces.push(...flat(this, (_, masked) => masked >= 1, MASKED, 'masked'));
+    traces.push(...flat(this, broken, NOT_FINITE, 'NaN or infinite'));
     const vanished = this.vanishing.map((at) => at ?? null);
     if (vanished.some((at) => at !== null)) {
       traces.push({
@@ -232,8 +233,9 @@ class Side {
 
 /** A heatmap of one colour where something is so; none where it is so nowhere. */
 function flat({steps, norms, masked, width}, isSo, colour, name) {
-  const columns = norms.map((row, place) => Array.from(row, (norm, t) => (isSo(norm, masked[place][t]) ? 1 : null)));
-  if (!columns.some((column) => column.some((value) => value !== null))) return [];
+  const anywhere = norms.some((row, place) => row.some((norm, t) => isSo(norm, masked ? masked[place][t] : 0)));
+  if (!anywhere) return [];
+  const columns = norms.map((row, place) => Array.from(row, (norm, t) => (isSo(norm, masked ? masked[place][t] : 0) ? 1 : null)));
   return [{
     type: 'heatmap', x: steps, z: transposed(columns, width), showscale: false,
     colorscale: [[0, colour], [1, colour]], hovertemplate: `training step %{x}<br>time step %{y}<br>${name}<extra></extra>`,
