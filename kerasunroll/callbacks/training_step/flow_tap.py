@@ -1,6 +1,6 @@
 """Gradients through time out of Keras's own training step, as a by-product of its one backward pass."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
@@ -55,15 +55,25 @@ class FlowTap:
         source = gradient_sink_source(self._model, sink, reduce=tf.identity)
         with ExitStack() as taps:
             runs = taps.enter_context(tapped(self._model, source, record=self._gates, as_loop=True))
-            with _left_before_replicas_meet(self._model, taps):
+            with self._when_gradients_are_there(lambda: self._see_gradients(runs, sink, taps)):
                 yield
         self._go_backwards = {run.name: run.go_backwards for run in runs}
-        if self._gates:
-            sink += [gate for run in runs for gate in _gates_of(run, sink, self._model)]
         places = [(sunk.run.name, sunk.point) for sunk in sink]
         norms = [norms_per_sample(sunk.value) for sunk in sink]
         masks = [_unmasked(sunk.run, of_one) for sunk, of_one in zip(sink, norms, strict=True)]
         meet(lambda tensors: self._keep_all(places, tensors), [*norms, *masks])
+
+    def _when_gradients_are_there(self, see: Callable[[], None]) -> AbstractContextManager[object]:
+        optimizer = self._model.optimizer
+        return nullcontext() if optimizer is None else gradients_received(optimizer, lambda *_: see())
+
+    def _see_gradients(self, runs: list[CellRun], sink: list[SunkGradient], taps: ExitStack) -> None:
+        """Do what cannot wait until the end of the training step, in which the weights change."""
+        if self._gates:
+            seen = {id(sunk.run) for sunk in sink if sunk.point in GATES}
+            sink += [gate for run in runs if id(run) not in seen for gate in _gates_of(run, sink, self._model)]
+        if self._model.distribute_strategy.num_replicas_in_sync > 1:
+            taps.close()  # another replica begins where this one's gradients are waiting for its own
 
     def read(self) -> GradientsThroughTime:
         """Return what the last training step with this hook left behind. Its loss is not kept: it is NaN.
@@ -122,13 +132,6 @@ class FlowTap:
 
 def _names(model: keras.Model) -> list[str]:
     return [name for layer in recurrent_layers(model) for name in layer.cell_names]
-
-
-def _left_before_replicas_meet(model: keras.Model, taps: ExitStack) -> AbstractContextManager[object]:
-    """Under a strategy, another replica begins where this one's gradients are waiting for its own."""
-    if model.distribute_strategy.num_replicas_in_sync == 1:
-        return nullcontext()
-    return gradients_received(model.optimizer, lambda *_: taps.close())
 
 
 def _gates_of(run: CellRun, sink: list[SunkGradient], model: keras.Model) -> list[SunkGradient]:
