@@ -8,6 +8,7 @@ from kerasunroll.callbacks.event_files.event_log import EventLog
 from kerasunroll.callbacks.sinks.sink import Sink
 
 FORWARD: Final = "forward"
+"""What loggers call what is about the forward pass, and the tag of its graph."""
 
 
 class TensorBoardSink(Sink):
