@@ -106,7 +106,7 @@ def test_an_eager_model_shows_its_forward_pass(tmp_path, events):
     fit(compiled(stack(), run_eagerly=True), [GraphLogger(tmp_path)], batches=2)
     train = events(tmp_path / "train")
     assert "lstm_1" in scopes(train.node_names("forward"))
-    assert train.tags == {"keras", "forward", "graph/forward_nodes"}  # the layers beside it
+    assert not [tag for tag in train.tags if "training_step" in tag]
 
 
 def test_a_second_fit_writes_no_second_graph(tmp_path):
