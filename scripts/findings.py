@@ -302,14 +302,15 @@ def _growth(measured: Measured, images: Path) -> Iterator[str]:
     for table in tables:
         yield markdown_table(table.head, [line for section in table.sections for line in section])
     yield from map(escape_markdown, notes)
-    for path in write_growth_pictures(sweeps, images):
+    for path in write_growth_pictures(sweeps, measured.run.colours, images):
         yield f"![Memory, time and graph over the number of time steps]({link(path)})"
 
 
 def _group_pictures(measured: Measured, group: str, verdict: Verdict, images: Path) -> Iterator[str]:
     members = [each for each in measured.run.measured if each.variant.group == group]
-    if gradients := gradient_picture(members, 0):  # there is one where the group was trained
-        for picture in filter(None, (break_even_picture(verdict, 0), gradients)):
+    colours = measured.run.colours
+    if gradients := gradient_picture(members, colours, "g0"):  # there is one where the group was trained
+        for picture in filter(None, (break_even_picture(verdict, colours, "g0"), gradients)):
             path = images / f"{group}-{picture.what}.png"
             picture.draw().savefig(path)
             yield f"![{group}: {picture.label}]({link(path)})"

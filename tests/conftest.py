@@ -48,11 +48,19 @@ class Events:
     def png(self, tag: str) -> bytes:
         return self._events.Tensors(tag)[-1].tensor_proto.string_val[2]
 
-    def node_names(self) -> list[str]:
-        return [node.name for node in self._events.Graph().node]
+    def node_names(self, tag: str | None = None) -> list[str]:
+        return [node.name for node in self.graph(tag).node]
 
-    def graph(self):
-        return self._events.Graph()
+    def graph(self, tag: str | None = None):
+        """The graph of the run, or the one with this tag in the Graphs tab."""
+        from tensorboard.compat.proto.config_pb2 import RunMetadata
+
+        if tag is None:
+            return self._events.Graph()
+        assert self._events.SummaryMetadata(tag).plugin_data.plugin_name == "graph_run_metadata_graph"
+        metadata = RunMetadata.FromString(self._events.Tensors(tag)[-1].tensor_proto.string_val[0])
+        (graph,) = metadata.function_graphs
+        return graph.pre_optimization_graph
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ class Comparison:
         """
         verdict = self.verdict if group is None else self._verdict(group)
         rows = [row for row in self.rows if row.group == verdict.group]
-        return plot(what, rows, verdict, self._of(verdict.group))
+        return plot(what, rows, verdict, self._of(verdict.group), self._run.colours)
 
     def report(self, path: str | Path) -> Path:
         """Write the report as one page, as `kerasunroll report` does.
@@ -215,8 +215,8 @@ class Comparison:
         written = [
             write_results(self.rows, self.measured, self.folder, self.verdicts),
             write_records(self.measured, self.folder),
-            *write_growth_pictures(find_sweeps(self.rows), self.folder),
-            *write_gradient_pictures(self.measured, self.folder),
+            *write_growth_pictures(find_sweeps(self.rows), self._run.colours, self.folder),
+            *write_gradient_pictures(self.measured, self._run.colours, self.folder),
         ]
         write_tensorboard(self.rows, self.measured, self.verdicts, self.folder, on_progress)
         return written
@@ -233,7 +233,7 @@ class Comparison:
         return comparison_text(self._groups(), self.summary, self.missing)
 
     def _repr_html_(self) -> str:
-        return comparison_html(self._groups(), self._run.measured, self.summary, self.missing)
+        return comparison_html(self._groups(), self.measured, self._run.colours, self.summary, self.missing)
 
     def _groups(self) -> list[tuple[Decision, list[Row]]]:
         return [(verdict, [row for row in self.rows if row.group == verdict.group]) for verdict in self.verdicts]

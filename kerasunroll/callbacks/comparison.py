@@ -35,8 +35,8 @@ def comparison_callbacks(
     model without recurrent layers, anything on a full disk) is said in a warning, and the training goes on.
 
     Args:
-        log_dir: Path. The folder of the variant, for example `"logs/lstm-L2-U64-T64/full"`; runs `train`, `validation`
-            and `forward` are made in it. `None` for no TensorBoard.
+        log_dir: Path. The folder of the variant, for example `"logs/lstm-L2-U64-T64/full"`; runs `train` and
+            `validation` are made in it. `None` for no TensorBoard.
         update_freq: `"epoch"`, `"batch"` or an integer: losses, gradient norms, times and memory are logged every so
             many training steps. Defaults to 10.
         graph: Boolean. Whether to write the op-level graphs. Defaults to `True`.

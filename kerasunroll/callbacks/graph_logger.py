@@ -23,8 +23,8 @@ from kerasunroll.models.building import has_call
 class GraphLogger(Logger):
     """Writes the graphs of the forward pass and of the training step for TensorBoard's Graphs tab.
 
-    The graph of the training step is the very one that `fit` runs, in the run `train`; that of the forward pass is
-    in the run `forward`, because a run holds one graph. Both open as layers, then time steps: `lstm_1`, inside it
+    Both are in the run `train`. The graph of the training step is the very one that `fit` runs, and is shown first;
+    that of the forward pass has the tag `forward`. Both open as layers, then time steps: `lstm_1`, inside it
     `t000`, `t001`, ...; the way back is in `gradient_tape`. Their sizes are logged as `graph/forward_nodes`,
     `graph/training_step_nodes` and `graph/training_step_bytes`.
 

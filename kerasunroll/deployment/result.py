@@ -18,6 +18,7 @@ from kerasunroll.deployment.stages.timing import INFERENCE
 from kerasunroll.deployment.table import deployment_frame, deployment_markdown, deployment_table, operation_lines
 from kerasunroll.deployment.tensorboard import write_deployment_events
 from kerasunroll.deployment.verdict import DeploymentVerdict, DeviceLimits, deployment_verdict
+from kerasunroll.display.colours import setting_colours
 from kerasunroll.display.html import html_block, html_picture, html_table, html_text
 from kerasunroll.display.kernel import show_in_notebook
 from kerasunroll.errors import InputError
@@ -186,7 +187,15 @@ class Deployment:
 
     def _repr_html_(self) -> str:
         pictures = [html_picture(partial(self._figure, what), what) for what in _PICTURES if self._bars(what)]
-        return html_block(html_text(self.verdict.text, strong=True), html_table(deployment_table(self.rows)), *pictures)
+        return html_block(
+            html_text(self.verdict.text, strong=True), html_table(deployment_table(self.rows), self._colours), *pictures
+        )
+
+    @property
+    def _colours(self) -> dict[str, str]:
+        """The colour of each contender: that of its setting."""
+        colours = setting_colours(row.contender.setting for row in self.rows)
+        return {row.name: colours[row.contender.setting] for row in self.rows}
 
     def _figure(self, what: str) -> Figure:
         _, title, show = _PICTURES[what]
@@ -198,7 +207,7 @@ class Deployment:
     def _bars(self, what: str) -> list[Bar]:
         figure = _PICTURES[what][0]
         return [
-            Bar(row.name, value, number)
-            for number, row in enumerate(self.rows)
+            Bar(row.name, value, self._colours[row.name])
+            for row in self.rows
             if (value := row.figure(figure)) is not None
         ]

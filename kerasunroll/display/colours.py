@@ -9,8 +9,8 @@ COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e
 COLOUR_OF: Final = {"loop": COLOURS[0], "full": COLOURS[1], "own-loop": COLOURS[2], "own-full": COLOURS[3]}
 """The settings that are compared most have the same colour in every comparison."""
 
-SPARE: Final = (COLOURS[4], COLOURS[5], "#8c6d31", "#7b6888", "#6b6b6b", "#637939", "#a55194", "#393b79")
-"""For the other settings, in the order in which they come. Legible on light and dark ground."""
+SPARE: Final = ("#6649f5", "#b83737", "#4983f5", "#6b6b6b", "#8c6d31", "#9676d6", "#637939", "#a55194")
+"""For the other settings, in the order in which they come. All stand out on white and on near black."""
 
 MASKED_COLOUR: Final = "#d9d9d9"
 """Time steps that are masked."""
@@ -31,7 +31,7 @@ def setting_colours(settings: Iterable[str]) -> dict[str, str]:
 
     Example:
     >>> setting_colours(["loop", "k8", "full"])
-    {'loop': '#0072b2', 'k8': '#e69f00', 'full': '#d55e00'}
+    {'loop': '#0072b2', 'k8': '#6649f5', 'full': '#d55e00'}
     """
     names = list(dict.fromkeys(settings))
     others = [name for name in names if name not in COLOUR_OF]

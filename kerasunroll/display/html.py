@@ -1,6 +1,6 @@
 """HTML for a notebook, legible on light and on dark ground: texts and lines have the colour of what is around them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from html import escape
 from typing import Final
@@ -26,10 +26,15 @@ def html_text(*sentences: str, strong: bool = False) -> str:
     return f'<p style="margin:.4em 0">{text}</p>' if sentences else ""
 
 
-def html_table(table: TextTable) -> str:
-    """Return a table: the first column to the left, the others to the right."""
+def html_table(table: TextTable, colours: Mapping[str, str] | None = None) -> str:
+    """Return a table: the first column to the left, the others to the right.
+
+    Args:
+        table: `TextTable`.
+        colours: Dict from a text of the first column to the colour of the square before it. Defaults to no squares.
+    """
     head = _row("th", table.columns)
-    body = "".join(_row("td", row) for row in table.rows)
+    body = "".join(_row("td", row, (colours or {}).get(row[0])) for row in table.rows)
     style = "border-collapse:collapse;color:inherit;background:transparent;margin:.4em 0"
     return f'<table style="{style}"><thead>{head}</thead><tbody>{body}</tbody></table>'
 
@@ -47,10 +52,17 @@ def html_picture(draw: Callable[[], Figure], label: str) -> str:
     return f"<div>{svg.replace(_PLACEHOLDER, name)}</div>"
 
 
-def _row(tag: str, texts: Sequence[str]) -> str:
+def _row(tag: str, texts: Sequence[str], colour: str | None = None) -> str:
     sides = ["left", *["right"] * (len(texts) - 1)]
     cells = [
         f'<{tag} style="{_CELL};text-align:{side}">{escape(text)}</{tag}>'
         for text, side in zip(texts, sides, strict=True)
     ]
+    if colour is not None:
+        cells[0] = cells[0].replace(">", f">{_square(colour)}", 1)
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _square(colour: str) -> str:
+    """Return a small square before a name: that of the same colour in pictures."""
+    return f'<span style="display:inline-block;width:.7em;height:.7em;margin-right:.4em;background:{colour}"></span>'

@@ -1,7 +1,7 @@
 """The picture of when a longer compile has paid for itself. No TensorFlow."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from kerasunroll.display.colours import COLOURS
 from kerasunroll.units import format_seconds
 
 _LINES: Final = ("-", "--", "-.", ":")
@@ -25,7 +24,6 @@ class Total:
         step_seconds: Float. Each training step.
         low: Float. Lower end of the interval of `step_seconds`.
         high: Float. Upper end of the interval of `step_seconds`.
-        number: Integer. The number of the setting: it has the same colour in every picture.
         break_even: Float or `None`. After how many training steps it has taken less than the baseline.
     """
 
@@ -34,15 +32,17 @@ class Total:
     step_seconds: float
     low: float
     high: float
-    number: int
     break_even: float | None = None
 
 
-def break_even_figure(totals: Sequence[Total], planned: int | None = None, unit: str = "training steps") -> Figure:
+def break_even_figure(
+    totals: Sequence[Total], colours: Mapping[str, str], planned: int | None = None, unit: str = "training steps"
+) -> Figure:
     """Draw the time that each setting takes over the training steps: where two lines cross, the one overtakes.
 
     Args:
         totals: Sequence of `Total`, the baseline first.
+        colours: Dict from setting to colour, from `setting_colours`.
         planned: Integer or `None`. How many training steps there will be, marked if it is in sight.
         unit: String. What is counted. Defaults to `"training steps"`.
 
@@ -54,9 +54,8 @@ def break_even_figure(totals: Sequence[Total], planned: int | None = None, unit:
     figure = Figure(figsize=(7.0, 3.6), dpi=100, layout="constrained")
     axes = figure.subplots()
     baseline = totals[0]
-    for total in totals:
-        colour = COLOURS[total.number % len(COLOURS)]
-        line = _LINES[total.number % len(_LINES)]
+    for number, total in enumerate(totals):
+        colour, line = colours[total.setting], _LINES[number % len(_LINES)]
         axes.plot(steps, total.ready_seconds + steps * total.step_seconds, line, color=colour, label=total.setting)
         if math.isfinite(total.high):
             low, high = (total.ready_seconds + steps * end for end in (total.low, total.high))

@@ -53,7 +53,9 @@ def flow_heatmap(
     return figure
 
 
-def comparison_figure(histories: Mapping[str, Sequence[FlowHistory]], quantity: str = "h") -> Figure:
+def comparison_figure(
+    histories: Mapping[str, Sequence[FlowHistory]], colours: Mapping[str, str], quantity: str = "h"
+) -> Figure:
     """Draw the curves of all settings over each other, and name the largest difference between them.
 
     The curves are those of the first training step that was logged: all settings have the same weights there, and see
@@ -61,6 +63,7 @@ def comparison_figure(histories: Mapping[str, Sequence[FlowHistory]], quantity: 
 
     Args:
         histories: Dict from setting to the histories of its layers, the same layers in each.
+        colours: Dict from setting to colour, from `setting_colours`.
         quantity: String: `"h"`, `"c"` or `"x"`. Layers without it are left out. Defaults to `"h"`.
 
     Returns:
@@ -75,9 +78,8 @@ def comparison_figure(histories: Mapping[str, Sequence[FlowHistory]], quantity: 
         }
         for number, (setting, curve) in enumerate(curves.items()):
             # The curves lie on each other: the first is drawn broad, so that the others do not hide it.
-            axes.semilogy(
-                curve, label=setting, linewidth=max(1.2, 6.0 - 3.4 * number), alpha=0.5 if number == 0 else 1.0
-            )
+            width, alpha = max(1.2, 6.0 - 3.4 * number), 0.5 if number == 0 else 1.0
+            axes.semilogy(curve, label=setting, color=colours[setting], linewidth=width, alpha=alpha)
         axes.set_title(f"{layer}: {describe_difference(curves)}", fontsize=10, loc="left")
         axes.set_ylabel(f"‖dL/d{quantity}$_t$‖")
         axes.grid(alpha=0.3)

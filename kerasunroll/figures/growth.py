@@ -7,8 +7,6 @@ from typing import Any, Final
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from kerasunroll.display.colours import COLOURS
-
 MARKERS: Final = "os^Dv<>"
 COLUMNS: Final = 2
 
@@ -21,13 +19,15 @@ class Line:
         label: String. What the legend says.
         timesteps: T of each point.
         values: The figure at each.
-        setting: Integer. The number of the setting: it has the same colour and marker in every panel.
+        colour: String. That of the setting, from `setting_colours`.
+        marker: String, one of `MARKERS`. That of the setting, in every panel. Defaults to a circle.
     """
 
     label: str
     timesteps: Sequence[int]
     values: Sequence[float]
-    setting: int
+    colour: str
+    marker: str = MARKERS[0]
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,12 @@ def growth_figure(title: str, panels: Sequence[Panel], note: str = "") -> Figure
 
 def _draw(axes: Any, panel: Panel) -> None:
     for line in panel.lines:
-        number = line.setting
         axes.plot(
             line.timesteps,
             line.values,
             label=line.label,
-            color=COLOURS[number % len(COLOURS)],
-            marker=MARKERS[number % len(MARKERS)],
-            linestyle="-" if number < len(COLOURS) else "--",
+            color=line.colour,
+            marker=line.marker,
             markersize=5,
         )
     axes.set_title(panel.title, fontsize=10, loc="left")

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from kerasunroll.display.colours import COLOURS
-
 
 @dataclass(frozen=True)
 class Bar:
@@ -15,14 +13,14 @@ class Bar:
     Args:
         setting: String.
         value: Float.
-        number: Integer. The number of the setting: it has the same colour in every picture.
+        colour: String. That of the setting, from `setting_colours`.
         low: Float or `None`. Lower end of the interval, if there is one.
         high: Float or `None`. Upper end of the interval, if there is one.
     """
 
     setting: str
     value: float
-    number: int
+    colour: str
     low: float | None = None
     high: float | None = None
 
@@ -41,7 +39,7 @@ def settings_figure(title: str, show: Callable[[float], str], bars: Sequence[Bar
     figure = Figure(figsize=(4.6, 0.85 + 0.42 * len(bars)), dpi=100, layout="constrained")
     axes = figure.subplots()
     for place, bar in enumerate(bars):
-        axes.barh(place, bar.value, height=0.62, color=COLOURS[bar.number % len(COLOURS)], alpha=0.75)
+        axes.barh(place, bar.value, height=0.62, color=bar.colour)
         end = bar.value
         if bar.low is not None and bar.high is not None:
             axes.plot([bar.low, bar.high], [place, place], color="black", linewidth=1.4, marker="|", markersize=9)

@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Self
 
+from kerasunroll.display.colours import setting_colours
 from kerasunroll.errors import InputError
 from kerasunroll.measurement.planning.findings import Findings, Measured
 from kerasunroll.measurement.planning.plan import PLAN_FILE, Plan
@@ -65,6 +66,11 @@ class Run:
     def groups(self) -> dict[str, list[Row]]:
         """The rows of each group, those of the first group first."""
         return {group: list(members) for group, members in groupby(self.rows, key=lambda row: row.group)}
+
+    @property
+    def colours(self) -> dict[str, str]:
+        """The colour of each setting, in every picture and table."""
+        return setting_colours(row.setting for row in self.rows)
 
     @property
     def environment(self) -> Environment:

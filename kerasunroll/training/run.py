@@ -38,7 +38,7 @@ def train(
 
     Args:
         config: `TrainingConfig`.
-        folder: Path. The run's folder; `train`, `validation` and `forward` in it are TensorBoard's runs.
+        folder: Path. The run's folder; `train` and `validation` in it are TensorBoard's runs.
         figures: Mapping from TensorBoard tag to a number measured before, logged with this run. When given, this run's
             own times are not logged: it may share the machine with others.
         on_begin: Called when model and data are ready.

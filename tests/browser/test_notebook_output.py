@@ -43,6 +43,9 @@ def test_every_text_is_legible(opened):
 def test_verdict_table_and_pictures_are_seen(opened):
     assert opened.locator("p strong").first.inner_text().count("Take ") == 1
     assert opened.locator("table").first.locator("tbody tr").count() >= 2
+    squares = opened.locator("table").first.locator("tbody td:first-child span")
+    drawn = squares.evaluate_all("each => each.map(square => getComputedStyle(square).backgroundColor)")
+    assert drawn == ["rgb(0, 114, 178)", "rgb(102, 73, 245)", "rgb(213, 94, 0)"]  # loop, k8, full
     for picture in opened.locator("svg").all():
         box = picture.bounding_box()
         assert box["width"] > 100

@@ -12,7 +12,8 @@ def test_settings_write_the_same_tags_into_runs_of_their_own(tmp_path, events):
         x, y = data(2)
         callbacks = comparison_callbacks(tmp_path / name, update_freq=1)
         fit(compiled(stack(unroll)), callbacks, validation_data=(x, y))
-        tags[name] = {run: events(tmp_path / name / run).tags for run in ("train", "validation", "forward")}
+        tags[name] = {run: events(tmp_path / name / run).tags for run in ("train", "validation")}
+        assert {run.name for run in (tmp_path / name).iterdir()} == {"train", "validation"}
     assert tags["loop"] == tags["full"]
     assert {
         "epoch_loss",
@@ -24,6 +25,8 @@ def test_settings_write_the_same_tags_into_runs_of_their_own(tmp_path, events):
         "time/step_seconds",
         "time/compile_seconds",
         "graph/training_step_nodes",
+        "graph/forward_nodes",
+        "forward",
     } <= tags["loop"]["train"]
     assert "epoch_accuracy" in tags["loop"]["validation"]
 
@@ -43,5 +46,4 @@ def test_the_callbacks_do_not_disturb_each_other(tmp_path, events):
 
 def test_parts_can_be_left_out(tmp_path, events):
     fit(compiled(stack()), comparison_callbacks(tmp_path, graph=False, time=False))
-    assert not (tmp_path / "forward").exists()
-    assert not [tag for tag in events(tmp_path / "train").tags if tag.startswith(("time/", "graph/"))]
+    assert not [tag for tag in events(tmp_path / "train").tags if tag.startswith(("time/", "graph/", "forward"))]

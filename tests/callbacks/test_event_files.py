@@ -19,7 +19,7 @@ def event_files(folder) -> list:
 def test_all_callbacks_of_a_fit_share_one_file_per_folder(tmp_path):
     callbacks = comparison_callbacks(tmp_path, update_freq=1, states_of=data(1)[0][:1], strict=True)
     fit(compiled(stack()), callbacks, validation_data=data(1))
-    for run in ("train", "validation", "forward"):
+    for run in ("train", "validation"):
         assert len(event_files(tmp_path / run)) == 1
 
 

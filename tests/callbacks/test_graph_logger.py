@@ -18,12 +18,13 @@ def scopes(names: list[str], below: str = "") -> set[str]:
 def test_an_unrolled_layer_opens_as_its_time_steps(tmp_path, events):
     fit(compiled(stack(unroll=True)), [GraphLogger(tmp_path)])
     time_steps = {f"t{t:03d}" for t in range(T)}
-    for run, kinds in (("forward", [""]), ("train", ["", "gradient_tape/"])):
-        names = events(tmp_path / run).node_names()
+    train = events(tmp_path / "train")
+    for tag, kinds in (("forward", [""]), (None, ["", "gradient_tape/"])):
+        names = train.node_names(tag)
         for before in kinds:
             for layer in ("lstm_1", "lstm_2"):
                 assert time_steps <= scopes(names, f"{before}{layer}/")
-    assert {"lstm_1", "lstm_2", "head"} <= scopes(events(tmp_path / "forward").node_names())
+    assert {"lstm_1", "lstm_2", "head"} <= scopes(train.node_names("forward"))
 
 
 def test_a_loop_has_no_time_steps_but_a_while(tmp_path, events):
@@ -36,7 +37,7 @@ def test_a_loop_has_no_time_steps_but_a_while(tmp_path, events):
 
 def test_all_time_steps_share_the_weights(tmp_path, events):
     fit(compiled(stack(unroll=True)), [GraphLogger(tmp_path)])
-    nodes = events(tmp_path / "forward").graph().node
+    nodes = events(tmp_path / "train").graph("forward").node
     assert [node.name for node in nodes].count("lstm_1/weights/kernel") == 1
     readers = {node.name for node in nodes if "lstm_1/weights/kernel" in node.input}
     assert scopes(list(readers), "lstm_1/") == {f"t{t:03d}" for t in range(T)}
@@ -46,8 +47,8 @@ def test_all_time_steps_share_the_weights(tmp_path, events):
 def test_the_graph_is_whole(tmp_path, events, unroll):
     """Every input of every node is there under its new name, and names are unique."""
     fit(compiled(stack(unroll)), [GraphLogger(tmp_path)])
-    for run in ("forward", "train"):
-        nodes = events(tmp_path / run).graph().node
+    for tag in ("forward", None):
+        nodes = events(tmp_path / "train").graph(tag).node
         names = {node.name for node in nodes}
         assert len(names) == len(nodes)
         assert {name.removeprefix("^").split(":")[0] for node in nodes for name in node.input} <= names
@@ -56,10 +57,10 @@ def test_the_graph_is_whole(tmp_path, events, unroll):
 @pytest.mark.parametrize("unroll", [False, True], ids=["loop", "full"])
 def test_node_counts_include_the_bodies_of_loops(tmp_path, events, unroll):
     fit(compiled(stack(unroll)), [GraphLogger(tmp_path)])
-    for run, tag in (("train", "graph/training_step_nodes"), ("forward", "graph/forward_nodes")):
-        logged = events(tmp_path / run)
-        in_functions = sum(len(function.node_def) for function in logged.graph().library.function)
-        assert logged.scalars(tag)[0] == len(logged.graph().node) + in_functions
+    train = events(tmp_path / "train")
+    for graph, tag in ((train.graph(), "graph/training_step_nodes"), (train.graph("forward"), "graph/forward_nodes")):
+        in_functions = sum(len(function.node_def) for function in graph.library.function)
+        assert train.scalars(tag)[0] == len(graph.node) + in_functions
         assert unroll or in_functions > 0
 
 
@@ -68,7 +69,7 @@ def test_go_backwards_counts_time_steps_in_sequence_order(tmp_path, events):
     outputs = keras.layers.Bidirectional(keras.layers.GRU(2, unroll=True, name="gru_1"), name="both")(inputs)
     model = compiled(keras.Model(inputs, keras.layers.Dense(CLASSES)(outputs)))
     fit(model, [GraphLogger(tmp_path)])
-    names = events(tmp_path / "forward").node_names()
+    names = events(tmp_path / "train").node_names("forward")
     in_order = list(dict.fromkeys(name.split("/")[2] for name in names if name.startswith("both/backward_gru_1/t0")))
     assert in_order == [f"t{t:03d}" for t in reversed(range(T))]
 
@@ -78,7 +79,7 @@ def test_masking_belongs_to_its_time_step(tmp_path, events):
     masked = keras.layers.Masking(0.0, name="masking")(inputs)
     outputs = keras.layers.SimpleRNN(2, unroll=True, name="rnn")(masked)
     fit(compiled(keras.Model(inputs, keras.layers.Dense(CLASSES)(outputs))), [GraphLogger(tmp_path)])
-    selects = [node.name for node in events(tmp_path / "forward").graph().node if node.op == "SelectV2"]
+    selects = [node.name for node in events(tmp_path / "train").graph("forward").node if node.op == "SelectV2"]
     for t in range(T):
         assert [name for name in selects if name.startswith(f"rnn/t{t:03d}/")], f"no masking in t{t:03d}: {selects}"
 
@@ -103,8 +104,9 @@ def test_a_graph_that_is_too_large_is_shown_with_fewer_time_steps(tmp_path, even
 
 def test_an_eager_model_shows_its_forward_pass(tmp_path, events):
     fit(compiled(stack(), run_eagerly=True), [GraphLogger(tmp_path)], batches=2)
-    assert "lstm_1" in scopes(events(tmp_path / "forward").node_names())
-    assert events(tmp_path / "train").tags == {"keras"}  # the layers alone
+    train = events(tmp_path / "train")
+    assert "lstm_1" in scopes(train.node_names("forward"))
+    assert not [tag for tag in train.tags if "training_step" in tag]
 
 
 def test_a_second_fit_writes_no_second_graph(tmp_path):

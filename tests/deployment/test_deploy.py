@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 import keras
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import kerasunroll
 from kerasunroll import Classification
 from kerasunroll.cli import main
+from kerasunroll.display.colours import setting_colours
 from kerasunroll.errors import InputError
 from kerasunroll.measurement.records import store
 from kerasunroll.models import StackConfig
@@ -108,8 +110,11 @@ class TestFromPython:
         assert deployment._repr_html_().count("<svg") == 3
         assert "full fixed" in deployment.report(tmp_path / "report.html").read_text()
         assert "| full fixed |" in deployment.report(tmp_path / "report.md").read_text()
-        sizes = [bar.get_width() for bar in deployment.plot("size").patches]
-        assert sizes == list(deployment.table["file_bytes"].dropna())
+        axes = deployment.plot("size")
+        assert [bar.get_width() for bar in axes.patches] == list(deployment.table["file_bytes"].dropna())
+        settings = [label.get_text().split()[0] for label in axes.get_yticklabels()]
+        colours = setting_colours(row.contender.setting for row in deployment.rows)
+        assert [to_hex(bar.get_facecolor()) for bar in axes.patches] == [colours[setting] for setting in settings]
         with pytest.raises(InputError, match="'speed'"):
             deployment.plot("speed")
 

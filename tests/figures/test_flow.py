@@ -53,11 +53,12 @@ def test_one_quantity_can_be_drawn():
 
 def test_the_comparison_names_the_largest_difference():
     other = history(norms=((1e-3, 1.02e-2), (5.0, 5.0)))
-    figure = comparison_figure({"loop": [history()], "full": [other]})
+    figure = comparison_figure({"loop": [history()], "full": [other]}, {"loop": "#0072b2", "full": "#d55e00"})
     assert figure.axes[0].get_title(loc="left") == (
         "lstm_1: largest difference 2.0e-02 of the norm (full against loop, t = 1)"
     )
     assert [line.get_label() for line in figure.axes[0].lines] == ["loop", "full"]
+    assert [line.get_color() for line in figure.axes[0].lines] == ["#0072b2", "#d55e00"]
     np.testing.assert_allclose(figure.axes[0].lines[1].get_ydata(), [1e-3, 1.02e-2])
 
 

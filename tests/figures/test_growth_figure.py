@@ -4,8 +4,8 @@ import numpy as np
 
 from kerasunroll.figures.growth import Line, Panel, growth_figure
 
-LOOP = Line("loop: nothing", [25, 50, 100], [997, 997, 997], setting=0)
-FULL = Line("full: 100.0", [25, 50], [2500, 5000], setting=1)
+LOOP = Line("loop: nothing", [25, 50, 100], [997, 997, 997], colour="#0072b2", marker="o")
+FULL = Line("full: 100.0", [25, 50], [2500, 5000], colour="#d55e00", marker="s")
 
 
 def panel(*lines: Line) -> Panel:
@@ -27,8 +27,7 @@ def test_each_setting_is_a_line_over_t_from_nothing_on():
 def test_a_setting_has_one_look_in_all_panels():
     figure = growth_figure("lstm", [panel(LOOP, FULL), panel(FULL)])
     looks = [[(line.get_color(), line.get_marker()) for line in axes.lines] for axes in figure.axes]
-    assert looks[1] == looks[0][1:]
-    assert looks[0][0] != looks[0][1]
+    assert looks == [[("#0072b2", "o"), ("#d55e00", "s")], [("#d55e00", "s")]]
 
 
 def test_what_does_not_grow_looks_flat():

@@ -145,5 +145,5 @@ def test_records_of_different_environments_are_refused_unless_allowed():
 
 
 def test_without_a_trained_variant_there_is_no_picture(tmp_path):
-    assert write_gradient_pictures([measured(folder=tmp_path)], tmp_path) == []
-    assert write_gradient_pictures([Measured(variant(folder=tmp_path))], tmp_path) == []
+    assert write_gradient_pictures([measured(folder=tmp_path)], {}, tmp_path) == []
+    assert write_gradient_pictures([Measured(variant(folder=tmp_path))], {}, tmp_path) == []

@@ -15,6 +15,7 @@ from kerasunroll.report.sweeps import Curve, find_sweeps
 from kerasunroll.report.tables.growth import format_growth, growth_tables
 
 LENGTHS = (50, 100, 400)
+COLOURS = {"loop": "#0072b2", "full": "#d55e00"}
 
 
 def swept(setting: str, timesteps: int, **options) -> Measured:
@@ -132,7 +133,7 @@ def test_a_process_that_did_not_grow_is_compared_with_none():
 
 
 def test_each_sweep_has_its_picture(tmp_path):
-    paths = write_growth_pictures(sweep(EVERYTHING), tmp_path)
+    paths = write_growth_pictures(sweep(EVERYTHING), COLOURS, tmp_path)
     assert [path.name for path in paths] == ["lstm-L1-U2-over-T.png"]
     assert paths[0].read_bytes().startswith(b"\x89PNG")
 
@@ -146,4 +147,4 @@ def test_a_sweep_that_has_just_begun_fits_nothing_yet(tmp_path):
     assert [curve.growth for curve in found.curves] == [None] * 10
     assert found.left_out == ("loop at T=400 (not measured)", "full at T=100, 400 (not measured)")
     assert "At T=50, full takes 75.0 MB of process memory" in printed([found])
-    assert len(write_growth_pictures([found], tmp_path)) == 1
+    assert len(write_growth_pictures([found], COLOURS, tmp_path)) == 1

@@ -6,10 +6,12 @@ from xml.etree import ElementTree
 
 import pytest
 from fixed_run import write_run
+from matplotlib.colors import to_hex
 
 from kerasunroll.display.svg import inline_svg
 from kerasunroll.errors import InputError
 from kerasunroll.figures.settings import Bar, settings_figure
+from kerasunroll.report.page.figures import cost_pictures
 from kerasunroll.report.page.page import escape_markdown, write_html, write_markdown
 from kerasunroll.report.run import Run, planned_training_steps
 from kerasunroll.report.verdict.verdict import Constraints, verdicts
@@ -149,8 +151,23 @@ def test_everything_from_outside_is_escaped(swept):
     assert "<600>" not in html
 
 
+def test_a_setting_has_one_colour_in_every_picture_and_table(tmp_path):
+    """Where the loop has failed, too: the others do not move up."""
+    run = Run.load(write_run(tmp_path, timesteps=(25, 50, 100), failed=[(50, "loop"), (50, "k8")]))
+    for verdict in verdicts(run.rows):
+        rows = run.groups[verdict.group]
+        for picture in cost_pictures(rows, verdict, run.colours, "g0"):
+            (axes,) = picture.draw().axes
+            names = [label.get_text() for label in axes.get_yticklabels()]
+            bars = [to_hex(bar.get_facecolor()) for bar in axes.patches]
+            assert bars == [run.colours[name] for name in names]
+    _, parsed = page(tmp_path)
+    squares = [span["style"] for span in parsed.all("span") if span.get("class") == "colour"]
+    assert set(squares) == {f"background: {colour}" for colour in run.colours.values()}
+
+
 def test_labels_of_pictures_are_escaped():
-    svg = inline_svg(lambda: settings_figure(HOSTILE, str, [Bar("<b>", 1.0, 0)]), "x", HOSTILE)
+    svg = inline_svg(lambda: settings_figure(HOSTILE, str, [Bar("<b>", 1.0, "#0072b2")]), "x", HOSTILE)
     parsed = Page(svg)
     assert parsed.all("svg")[0]["aria-label"] == HOSTILE
     assert {tag for tag, _ in parsed.tags}.isdisjoint({"script", "b"})

@@ -21,7 +21,6 @@ from kerasunroll.report.tensorboard import write_tensorboard
 from kerasunroll.report.tensorboard.hparams import varied_values
 from kerasunroll.report.tensorboard.verdict import plain
 from kerasunroll.report.verdict.costs import break_even
-from kerasunroll.report.verdict.text import verdict_sentences
 from kerasunroll.report.verdict.verdict import verdicts
 from kerasunroll.training.threads import Threads
 
@@ -110,16 +109,16 @@ def logs(tmp_path_factory) -> Path:
 def test_every_chart_has_curves(logs):
     board = Board(logs / "measure")
     layout = board.layout
-    assert list(layout) == ["Time", "Memory", "Longer sequences"]
+    assert list(layout) == ["Time"]
     wanted = list(chain.from_iterable(patterns(chart) for charts in layout.values() for chart in charts))
     assert [pattern for pattern in wanted if not any(re.match(pattern, tag) for tag in board.scalar_tags)] == []
 
 
 def test_the_layout_is_the_same_once_the_settings_were_trained(logs):
     trained, both = Board(logs / "compare").layout, Board(logs).layout
-    assert list(trained) == ["Time", "Memory", "Gradients", "Loss"]
+    assert list(trained) == ["Time", "Gradients", "Loss"]
     # TensorBoard merges the layouts of all comparisons: none of the charts is there twice.
-    assert list(both) == ["Time", "Memory", "Gradients", "Loss", "Longer sequences"]
+    assert list(both) == ["Time", "Gradients", "Loss"]
     for charts in both.values():
         titles = [chart["title"] for chart in charts]
         assert len(titles) == len(set(titles))
@@ -131,9 +130,9 @@ def test_hparams_tells_of_each_variant_what_it_is_and_costs(logs):
     assert loop == {
         "cell": "lstm",
         "setting": "loop",
-        "T": 64,
+        "T": "    64",
         "units": "64,64",
-        "batch": 32,
+        "batch": "    32",
         "training step (ms)": pytest.approx(STEP["loop"] * 64 * 1000, rel=0.01),
         "compile (s)": pytest.approx(0.1 + 0.8 + 0.6),
         "process added (MB)": pytest.approx(60 + 0.2 * 64),
@@ -154,6 +153,12 @@ def test_hparams_lays_several_comparisons_into_one_table(logs):
     assert len(lines) == 3 + 3 * 3
     assert "final loss" not in lines["measure/lstm-L2-U64-T50/k8"]
     assert [line["compile (s)"] for line in lines.values() if line["setting"] == "loop"] == [pytest.approx(1.5)] * 4
+
+
+def test_whole_numbers_are_texts_in_the_order_of_the_numbers(logs):
+    """A number would be shown as 25.000; a page does not show the blanks."""
+    lengths = sorted({line["T"] for line in Board(logs).hparams.values()})
+    assert [length.strip() for length in lengths] == ["25", "50", "64", "100"]
 
 
 def test_what_varies_besides_has_a_column(tmp_path):
@@ -182,76 +187,70 @@ def test_the_curves_cross_where_the_longer_compile_has_paid(logs, events):
     (verdict,) = verdicts(run.rows, training_steps=planned_training_steps(run.plan))
     expected = break_even(verdict.cost("full"), verdict.cost("loop")).value
     tag = "comparison/time_in_all_s"
-    loop, full = (events(logs / "compare" / GROUP / setting).scalars(tag) for setting in ("loop", "full"))
+    loop, full = (events(logs / "compare" / GROUP / setting / "train").scalars(tag) for setting in ("loop", "full"))
     ahead = [step for step in loop if full[step] < loop[step]]
     behind = [step for step in loop if full[step] > loop[step]]
     assert behind
     assert ahead
     assert max(behind) <= expected <= min(ahead)
-    low, high = (events(logs / "compare" / GROUP / "full").scalars(tag + end)[max(full)] for end in ("_low", "_high"))
+    train = events(logs / "compare" / GROUP / "full" / "train")
+    low, high = (train.scalars(tag + end)[max(full)] for end in ("_low", "_high"))
     assert low < full[max(full)] < high
 
 
 def test_rounds_show_the_ratio_free_of_the_drift(logs, events):
-    full = events(logs / "compare" / GROUP / "full")
+    full = events(logs / "compare" / GROUP / "full" / "train")
     ratios = full.scalars("comparison/by_round/ratio")
     assert list(ratios) == list(range(1, 21))
     assert list(ratios.values()) == pytest.approx([2 / 3] * 20, rel=0.01)
     step_ms = full.scalars("comparison/by_round/step_ms")
     assert step_ms[20] / step_ms[1] == pytest.approx(1.1, rel=0.01)
-    assert set(events(logs / "compare" / GROUP / "loop").scalars("comparison/by_round/ratio").values()) == {1.0}
+    loop = events(logs / "compare" / GROUP / "loop" / "train")
+    assert set(loop.scalars("comparison/by_round/ratio").values()) == {1.0}
 
 
-def test_over_T_the_step_is_the_number_of_time_steps(logs, events):  # noqa: N802
-    curve = events(logs / "measure" / "lstm-L2-U64-over-T" / "full").scalars("comparison/over_T/compile_s")
-    assert curve == {t: pytest.approx(1.5 + (0.002 + 0.08 + 0.06) * t) for t in (25, 50, 100)}
-
-
-def test_the_pictures_are_there(logs, events):
-    names = ["compile", "training_step", "process_memory", "tensor_memory", "graph_nodes", "time_in_all"]
-    costs = [f"comparison/{name}" for name in names]
-    of = {
-        logs / "compare" / GROUP: [*costs, "gradient_through_time/all_settings"],
-        logs / "measure" / "lstm-L2-U64-T50": costs,
-        logs / "measure" / "lstm-L2-U64-over-T": ["comparison/over_T"],
-    }
-    for folder, tags in of.items():
-        group = events(folder)
-        assert group.tags - {"comparison/verdict"} == set(tags)
-        assert all(group.png(tag).startswith(b"\x89PNG") for tag in tags)
-
-
-def test_the_verdict_comes_first_then_the_table(logs, events):
+def test_the_text_says_which_setting_to_take(logs, events):
     from tensorboard.plugin_util import markdowns_to_safe_html
 
-    run = Run.load(logs / "compare")
-    (verdict,) = verdicts(run.rows, training_steps=planned_training_steps(run.plan))
-    shown = markdowns_to_safe_html([events(logs / "compare" / GROUP).text("comparison/verdict")], "".join)
-    words = html.unescape(re.sub(r"\s*<[^>]*>\s*", " ", shown))
-    assert " ".join(words.split()).startswith(" ".join(verdict_sentences(verdict)))
-    assert re.findall(r"<th[^>]*>([^<]+)</th>", shown) == ["loop", "k8", "full"]
-    assert re.search(r"<td>parameters</td>\s*<td[^>]*>50,442</td>", shown)
+    run = Run.load(logs / "measure")
+    found = verdicts(run.rows, training_steps=planned_training_steps(run.plan))
+    taken = {"loop": "the loop", "k8": "k8", "full": "full"}
+    shown = markdowns_to_safe_html([events(logs / "measure").text("comparison/verdict")], "".join)
+    lines = [html.unescape(line) for line in re.findall(r"<li>([^<]*)</li>", shown)]
+    assert lines == [f"{verdict.group}: Take {taken[verdict.take]}." for verdict in found]
+    assert len(lines) == 3
+
+
+def test_a_variant_has_one_run_beside_that_of_the_comparison(logs):
+    runs = {str(file.parent.relative_to(logs)) for file in logs.rglob("*tfevents*")}
+    variants = {(f"compare/{GROUP}", setting) for setting in STEP}
+    variants |= {(f"measure/lstm-L2-U64-T{t}", setting) for t in (25, 50, 100) for setting in STEP}
+    assert runs == {"compare", "measure"} | {f"{group}/{setting}/train" for group, setting in variants}
+
+
+def test_what_a_setting_costs_is_one_number(logs, events):
+    train = events(logs / "measure" / "lstm-L2-U64-T50" / "full" / "train")
+    assert train.scalars("comparison/compile_s") == {0: pytest.approx(1.5 + (0.002 + 0.08 + 0.06) * 50)}
 
 
 @pytest.mark.parametrize("text", ["<script>x</script> & a*b_c*", r"C:\new\_x `a` [b](c) #1 | {d}", "&lt; ~ $"])
 def test_a_name_is_shown_as_it_is(text):
     from tensorboard.plugin_util import markdown_to_safe_html
 
-    in_a_cell = f"| a | b |\n| --- | --- |\n| {plain(text)} | x |"
-    for shown in (markdown_to_safe_html(plain(text)), markdown_to_safe_html(in_a_cell)):
-        assert text in html.unescape(re.sub("<[^>]*>", "", shown))
+    shown = markdown_to_safe_html(f"- {plain(text)}: x")
+    assert f"{text}: x" in html.unescape(re.sub("<[^>]*>", "", shown))
 
 
 def test_a_second_time_nothing_is_there_twice(tmp_path, events):
     run = written(tmp_path / "run", settings=("loop", "full"), missing=[(64, "full")])
-    other = run.folder / GROUP / "loop" / "events.out.tfevents.0000000001.somebody"
+    other = run.folder / GROUP / "loop" / "train" / "events.out.tfevents.0000000001.somebody"
     other.write_bytes(b"")
     write(written(tmp_path / "run", settings=("loop", "full")))
     files = [file for file in run.folder.rglob("*tfevents*") if file != other]
-    assert len(files) == len({file.parent for file in files}) == 4
+    assert len(files) == len({file.parent for file in files}) == 3
     assert other.exists()
     assert Board(run.folder).hparams.keys() == {f"run/{GROUP}/loop", f"run/{GROUP}/full"}
-    assert events(run.folder / GROUP / "full").scalars("comparison/step_ms")  # refuses two values at one step
+    assert events(run.folder / GROUP / "full" / "train").scalars("comparison/step_ms")  # refuses two values at one step
 
 
 def test_what_failed_has_no_numbers(tmp_path):
@@ -291,4 +290,4 @@ def test_compare_and_its_resumption_write_all_that_once(tmp_path, capsys):
             main(["compare", "--resume", str(folder), "--mix-environments"])
         assert capsys.readouterr().out.splitlines()[-1] == f"To look inside: tensorboard --logdir {folder}"
     assert Board(folder).hparams.keys() == {f"run/{GROUP}/loop", f"run/{GROUP}/full"}
-    assert len(list(folder.rglob("*tfevents*"))) == 4
+    assert len(list(folder.rglob("*tfevents*"))) == 3

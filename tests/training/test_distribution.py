@@ -95,7 +95,7 @@ def clipped(gradient: np.ndarray) -> np.ndarray:
 
 
 def test_everything_is_logged_as_on_one_device(trained, events):
-    for run in ("train", "validation", "forward"):
+    for run in ("train", "validation"):
         assert events(trained / "two" / run).tags == events(trained / "one" / run).tags, run
     one, two = (events(trained / name / "train") for name in ("one", "two"))
     through_time = {tag for tag in one.scalar_tags if tag.startswith("gradient_through_time/")}

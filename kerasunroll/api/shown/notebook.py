@@ -1,6 +1,6 @@
 """A comparison in a notebook: verdict, small table and pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from kerasunroll.api.decision import Decision
 from kerasunroll.api.shown.short import short_table
@@ -13,6 +13,7 @@ from kerasunroll.report.rows import Row
 def comparison_html(
     groups: Sequence[tuple[Decision, Sequence[Row]]],
     measured: Sequence[Measured],
+    colours: Mapping[str, str],
     summary: str | None,
     missing: Sequence[str],
 ) -> str:
@@ -21,12 +22,14 @@ def comparison_html(
     Args:
         groups: Each group's verdict and rows.
         measured: What was measured of all variants.
+        colours: Dict from setting to colour.
         summary: String, all verdicts in a sentence, or `None`.
         missing: What was not measured to its end.
     """
     parts: list[str] = []
     for decision, rows in groups:
-        parts += _group(decision, rows, [each for each in measured if each.variant.group == decision.group])
+        members = [each for each in measured if each.variant.group == decision.group]
+        parts += _group(decision, rows, members, colours)
     if summary:
         parts.append(html_text(summary, strong=True))
     if missing:
@@ -36,11 +39,13 @@ def comparison_html(
     return html_block(*parts)
 
 
-def _group(decision: Decision, rows: Sequence[Row], measured: Sequence[Measured]) -> Iterator[str]:
+def _group(
+    decision: Decision, rows: Sequence[Row], measured: Sequence[Measured], colours: Mapping[str, str]
+) -> Iterator[str]:
     yield html_text(f"{decision.group}: {decision.text}", strong=True)
-    yield html_table(short_table(rows))
+    yield html_table(short_table(rows), colours)
     yield html_text(*decision.small_print)
-    pictures = all_pictures(rows, decision, measured, "notebook")
+    pictures = all_pictures(rows, decision, measured, colours, "notebook")
     shown = "".join(html_picture(picture.draw, picture.label) for picture in pictures)
     if shown:
         side_by_side = f'<div style="display:flex;flex-wrap:wrap;gap:1em">{shown}</div>'

@@ -1,6 +1,6 @@
 """The pictures of a comparison, one at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from matplotlib.figure import Figure
@@ -24,7 +24,13 @@ NAMES: Final = {
 """From what a user asks for to what the page calls it."""
 
 
-def plot(what: str | None, rows: Sequence[Row], verdict: Verdict, measured: Sequence[Measured]) -> Any:
+def plot(
+    what: str | None,
+    rows: Sequence[Row],
+    verdict: Verdict,
+    measured: Sequence[Measured],
+    colours: Mapping[str, str],
+) -> Any:
     """Draw one picture of a group and return its axes; in a notebook it is shown.
 
     Args:
@@ -32,13 +38,14 @@ def plot(what: str | None, rows: Sequence[Row], verdict: Verdict, measured: Sequ
         rows: The rows of the group.
         verdict: `Verdict` on it.
         measured: What was measured of it.
+        colours: Dict from setting to colour.
 
     Raises:
         InputError: If there is no such picture, or nothing to be drawn in it.
     """
     if what is not None and what not in NAMES:
         raise InputError(f"Expected one of {', '.join(map(repr, NAMES))}, got {what!r}.")
-    found = {each.what: each for each in all_pictures(rows, verdict, measured, "plot")}
+    found = {each.what: each for each in all_pictures(rows, verdict, measured, colours, "plot")}
     wanted = [NAMES[what]] if what else [NAMES["time"], NAMES["step"]]
     picture = next((found[name] for name in wanted if name in found), None)
     if picture is None:

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tensorboard.compat.proto.config_pb2 import RunMetadata
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
+from tensorboard.plugins.graph.metadata import PLUGIN_NAME_KERAS_MODEL as KERAS_MODEL
+from tensorboard.plugins.graph.metadata import PLUGIN_NAME_RUN_METADATA_WITH_GRAPH as RUN_METADATA_WITH_GRAPH
 from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text import metadata as text_metadata
@@ -74,23 +77,35 @@ class EventLog:
         """Write JSON values for the kerasunroll tab."""
         self._summary([facts_value(tag, values)], step)
 
-    def graph(self, graph_def: Any) -> None:
-        """Write the run's op-level graph, a `tf.compat.v1.GraphDef`, for the Graphs tab."""
-        self._add(Event(graph_def=graph_def.SerializeToString(), wall_time=time.time()))
+    def graph(self, graph_def: Any, tag: str | None = None) -> None:
+        """Write an op-level graph for the Graphs tab.
+
+        Args:
+            graph_def: A `tf.compat.v1.GraphDef`.
+            tag: String or `None`. What the tab calls it; `None` for the one graph that a run has without a tag.
+        """
+        if tag is None:
+            self._add(Event(graph_def=graph_def.SerializeToString(), wall_time=time.time()))
+            return
+        metadata = RunMetadata()
+        # The field holds TensorBoard's own class of the same message.
+        metadata.function_graphs.add().pre_optimization_graph.ParseFromString(graph_def.SerializeToString())
+        self._graph_summary(tag, RUN_METADATA_WITH_GRAPH, metadata.SerializeToString())
 
     def layers(self, model_json: str) -> None:
         """Write a model's layers, as `model.to_json()` gives them, for the conceptual graph of the Graphs tab."""
-        metadata = SummaryMetadata(
-            plugin_data=SummaryMetadata.PluginData(plugin_name="graph_keras_model", content=b"1")
-        )
-        tensor = TensorProto(dtype=DT_STRING, string_val=[model_json.encode()], tensor_shape=_shape())
-        self._summary([Summary.Value(tag="keras", metadata=metadata, tensor=tensor)], step=0)
+        self._graph_summary("keras", KERAS_MODEL, model_json.encode())
 
     def close(self) -> None:
         """Leave the file; it is closed when all logs of the folder have left it."""
         if self._file is not None:
             self._file.release()
             self._file = None
+
+    def _graph_summary(self, tag: str, plugin: str, content: bytes) -> None:
+        metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name=plugin, content=b"1"))
+        tensor = TensorProto(dtype=DT_STRING, string_val=[content], tensor_shape=_shape())
+        self._summary([Summary.Value(tag=tag, metadata=metadata, tensor=tensor)], step=0)
 
     def _summary(self, values: list[Summary.Value], step: int, wall_time: float | None = None) -> None:
         self._add(Event(summary=Summary(value=values), step=step, wall_time=wall_time or time.time()))

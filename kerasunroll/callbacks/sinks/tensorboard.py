@@ -1,15 +1,20 @@
-"""The sink for TensorBoard: an event file per run."""
+"""The sink for TensorBoard: an event file for the training, and one for its validation."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from kerasunroll.callbacks.event_files.event_log import EventLog
 from kerasunroll.callbacks.sinks.sink import Array, Sink
 
+FORWARD: Final = "forward"
+"""What loggers call what is about the forward pass, and the tag of its graph."""
+
 
 class TensorBoardSink(Sink):
     """Writes event files into `log_dir/<run>`; every logger with a `log_dir` makes one of its own.
+
+    What is about the forward pass stands beside the rest of the training, in the run `train`: its graph has a tag.
 
     Args:
         log_dir: Path. The folder of the variant.
@@ -47,8 +52,8 @@ class TensorBoardSink(Sink):
         self._log(run).facts(tag, values, step)
 
     def graph(self, run: str, graph_def: Any) -> None:
-        """Write the run's graph for the Graphs tab."""
-        self._log(run).graph(graph_def)
+        """Write a graph for the Graphs tab: that of the forward pass with a tag, any other as the graph of its run."""
+        self._log(run).graph(graph_def, tag=run if run == FORWARD else None)
 
     def layers(self, run: str, model_json: str) -> None:
         """Write the conceptual graph of the Graphs tab."""
@@ -60,6 +65,7 @@ class TensorBoardSink(Sink):
             log.close()
 
     def _log(self, run: str) -> EventLog:
+        run = "train" if run == FORWARD else run
         if run not in self._logs:
             self._logs[run] = EventLog(self._log_dir / run)
         return self._logs[run]

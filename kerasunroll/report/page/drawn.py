@@ -1,9 +1,10 @@
 """What is drawn: results in the shape that the figures take."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 from kerasunroll.figures.flow_history import FlowHistory, load_histories
-from kerasunroll.figures.growth import Line, Panel
+from kerasunroll.figures.growth import MARKERS, Line, Panel
 from kerasunroll.measurement.planning.findings import Measured
 from kerasunroll.measurement.records.record import Outcome, unit
 from kerasunroll.report.sweeps import FIGURES, Sweep
@@ -24,13 +25,24 @@ def trained_histories(measured: Sequence[Measured]) -> dict[str, list[FlowHistor
     return {setting: history for setting, history in known.items() if history}
 
 
-def growth_panels(sweep: Sweep) -> list[Panel]:
-    """Return a panel for each figure of a sweep, with a line per setting; the legend tells what a time step adds."""
-    numbers = {setting: number for number, setting in enumerate(dict.fromkeys(each.setting for each in sweep.curves))}
+def growth_panels(sweep: Sweep, colours: Mapping[str, str]) -> list[Panel]:
+    """Return a panel for each figure of a sweep, with a line per setting; the legend tells what a time step adds.
+
+    Args:
+        sweep: `Sweep`.
+        colours: Dict from setting to colour.
+    """
+    markers = dict(zip(sweep.settings, cycle(MARKERS), strict=False))
     panels = []
     for figure, title in FIGURES.items():
         lines = [
-            Line(f"{each.setting}: {format_growth(each)}", each.timesteps, each.values, numbers[each.setting])
+            Line(
+                label=f"{each.setting}: {format_growth(each)}",
+                timesteps=each.timesteps,
+                values=each.values,
+                colour=colours[each.setting],
+                marker=markers[each.setting],
+            )
             for each in sweep.of(figure)
             if max(each.values) > 0
         ]

@@ -1,7 +1,7 @@
 """The pictures of a comparison: what is drawn, and what is said of it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -55,28 +55,29 @@ class Picture:
         return inline_svg(self.draw, f"{self.place}-{self.what}", self.label)
 
 
-def cost_pictures(rows: Sequence[Row], verdict: Verdict, place: str) -> list[Picture]:
+def cost_pictures(rows: Sequence[Row], verdict: Verdict, colours: Mapping[str, str], place: str) -> list[Picture]:
     """Return what each setting of a group costs: compile, time, memory, graph.
 
     Args:
         rows: The rows of the group.
         verdict: `Verdict` on it.
+        colours: Dict from setting to colour.
         place: String. Where on a page they stand: letters and digits.
     """
     order = {cost.setting: number for number, cost in enumerate(verdict.costs)}
     rows = sorted(rows, key=lambda row: order[row.setting])
     each = "batch" if verdict.constraints.inference else "training step"
     drawn: list[tuple[str, str, Callable[[float], str], list[Bar]]] = [
-        ("compile", "build, trace and compile", format_seconds, _ready(verdict)),
-        (each.replace(" ", "_"), f"a {each}", format_seconds, _steps(verdict)),
+        ("compile", "build, trace and compile", format_seconds, _ready(verdict, colours)),
+        (each.replace(" ", "_"), f"a {each}", format_seconds, _steps(verdict, colours)),
     ]
     for what, figure, title, show in _FIGURES:
-        bars = [Bar(row.setting, row.figures[figure], order[row.setting]) for row in rows if figure in row.figures]
+        bars = [Bar(row.setting, row.figures[figure], colours[row.setting]) for row in rows if figure in row.figures]
         drawn.append((what, title, show, bars))
     return [_bars(place, what, title, show, bars) for what, title, show, bars in drawn if bars]
 
 
-def break_even_picture(verdict: Verdict, place: str) -> Picture | None:
+def break_even_picture(verdict: Verdict, colours: Mapping[str, str], place: str) -> Picture | None:
     """Return the time in all over the number of training steps; `None` where fewer than two settings have one."""
     baseline, totals = verdict.cost(verdict.baseline), times_in_all(verdict)
     if len(totals) < 2 or totals[0].setting != baseline.setting:
@@ -91,10 +92,11 @@ def break_even_picture(verdict: Verdict, place: str) -> Picture | None:
         f"Compiling and {unit} together. Where a line falls below that of {baseline.setting}, its longer compile has "
         "paid for itself (circle). The bands are the 95 % intervals of the time ratios."
     )
-    return Picture(place, "time_in_all", lambda: break_even_figure(totals, planned, unit), label, caption, wide=True)
+    draw = partial(break_even_figure, totals, colours, planned, unit)
+    return Picture(place, "time_in_all", draw, label, caption, wide=True)
 
 
-def gradient_picture(measured: Sequence[Measured], place: str) -> Picture | None:
+def gradient_picture(measured: Sequence[Measured], colours: Mapping[str, str], place: str) -> Picture | None:
     """Return the gradients through time of all settings of a group; `None` where none was trained to the end."""
     trained = trained_histories(measured)
     if not trained:
@@ -104,26 +106,30 @@ def gradient_picture(measured: Sequence[Measured], place: str) -> Picture | None
         "The gradient on its way back through time (from right to left), at the first training step, where all "
         "settings have the same weights. Unrolling changes what it costs, not what it is: the lines lie on each other."
     )
-    return Picture(place, "gradient_through_time", lambda: comparison_figure(trained), label, caption, wide=True)
+    draw = partial(comparison_figure, trained, colours)
+    return Picture(place, "gradient_through_time", draw, label, caption, wide=True)
 
 
-def all_pictures(rows: Sequence[Row], verdict: Verdict, measured: Sequence[Measured], place: str) -> list[Picture]:
+def all_pictures(
+    rows: Sequence[Row], verdict: Verdict, measured: Sequence[Measured], colours: Mapping[str, str], place: str
+) -> list[Picture]:
     """Return all pictures of a group that there is something to draw in: costs, time in all, gradients.
 
     Args:
         rows: The rows of the group.
         verdict: `Verdict` on it.
         measured: What was measured of it.
+        colours: Dict from setting to colour: of all settings of the comparison, from `Run.colours`.
         place: String. Where on a page they stand: letters and digits.
     """
-    last = (break_even_picture(verdict, place), gradient_picture(measured, place))
-    return [*cost_pictures(rows, verdict, place), *(picture for picture in last if picture)]
+    last = (break_even_picture(verdict, colours, place), gradient_picture(measured, colours, place))
+    return [*cost_pictures(rows, verdict, colours, place), *(picture for picture in last if picture)]
 
 
-def growth_pictures(sweep: Sweep, number: int) -> list[Picture]:
+def growth_pictures(sweep: Sweep, colours: Mapping[str, str], number: int) -> list[Picture]:
     """Return what a sweep costs over the number of time steps, a picture per figure, both axes logarithmic."""
     pictures = []
-    for place, panel in enumerate(growth_panels(sweep)):
+    for place, panel in enumerate(growth_panels(sweep, colours)):
         label = f"{panel.title} over the number of time steps: {'; '.join(line.label for line in panel.lines)}"
         pictures.append(Picture(f"s{number}", f"p{place}", partial(growth_figure, sweep.name, [panel]), label))
     return pictures
@@ -134,40 +140,39 @@ def _bars(place: str, what: str, title: str, show: Callable[[float], str], bars:
     return Picture(place, what, lambda: settings_figure(title, show, bars), f"{title}: {values}")
 
 
-def _ready(verdict: Verdict) -> list[Bar]:
+def _ready(verdict: Verdict, colours: Mapping[str, str]) -> list[Bar]:
     bars = []
-    for place, cost in enumerate(verdict.costs):
+    for cost in verdict.costs:
         if cost.ready_seconds is not None:
             ends = mean_interval(cost.ready_each) if len(cost.ready_each) > 1 else None
-            bars.append(
-                Bar(cost.setting, cost.ready_seconds, place, ends.low if ends else None, ends.high if ends else None)
-            )
+            low, high = (ends.low, ends.high) if ends else (None, None)
+            bars.append(Bar(cost.setting, cost.ready_seconds, colours[cost.setting], low, high))
     return bars
 
 
-def _steps(verdict: Verdict) -> list[Bar]:
+def _steps(verdict: Verdict, colours: Mapping[str, str]) -> list[Bar]:
     # The baseline has no interval: the others' are those of their ratio to it.
     baseline = verdict.cost(verdict.baseline).step_seconds
     bars = []
-    for place, cost in enumerate(verdict.costs):
+    for cost in verdict.costs:
         if cost.step_seconds is None:
             continue
         low = high = None
         if cost.ratio and baseline and cost.setting != verdict.baseline and math.isfinite(cost.ratio.high):
             low, high = baseline * cost.ratio.low, baseline * cost.ratio.high
-        bars.append(Bar(cost.setting, cost.step_seconds, place, low, high))
+        bars.append(Bar(cost.setting, cost.step_seconds, colours[cost.setting], low, high))
     return bars
 
 
 def times_in_all(verdict: Verdict) -> list[Total]:
     """Return the time in all of each setting that was timed in turns with the baseline."""
     baseline = verdict.cost(verdict.baseline)
-    return [total for place, cost in enumerate(verdict.costs) if (total := _total(cost, baseline, place))]
+    return [total for cost in verdict.costs if (total := _total(cost, baseline))]
 
 
-def _total(cost: Cost, baseline: Cost, place: int) -> Total | None:
+def _total(cost: Cost, baseline: Cost) -> Total | None:
     if cost.ready_seconds is None or cost.ratio is None or not baseline.step_seconds:
         return None
     even = break_even(cost, baseline)
     step = cost.ratio.scaled(baseline.step_seconds)
-    return Total(cost.setting, cost.ready_seconds, step.value, step.low, step.high, place, even.value if even else None)
+    return Total(cost.setting, cost.ready_seconds, step.value, step.low, step.high, even.value if even else None)

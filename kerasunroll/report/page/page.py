@@ -102,6 +102,7 @@ def _render(template: str, run: Run, verdicts: Sequence[Verdict], path: Path) ->
     records = [record for each in run.measured for record in each.records]
     context: dict[str, Any] = {
         "title": run.folder.name,
+        "colours": run.colours,
         "folder": shown_path(run.folder),
         "summary": summary(verdicts),
         "groups": _sections(run, verdicts, draw=template == HTML),
@@ -139,7 +140,7 @@ def _sections(run: Run, verdicts: Sequence[Verdict], *, draw: bool = True) -> li
     for number, (group, rows) in enumerate(run.groups.items()):
         verdict = by_group[group]
         measured = [each for each in run.measured if each.variant.group == group]
-        pictures = all_pictures(rows, verdict, measured, f"g{number}") if draw else []
+        pictures = all_pictures(rows, verdict, measured, run.colours, f"g{number}") if draw else []
         tables, notes = page_tables(comparison_tables(rows))
         picture = run.folder / group / "gradients_through_time.png"
         sections.append(
@@ -168,7 +169,7 @@ def _sweeps(run: Run, *, draw: bool) -> list[Section]:
                 name=sweep.name,
                 about=f"T = {', '.join(map(str, sweep.timesteps))}. {_HOW_TO_READ}",
                 sentences=(),
-                pictures=tuple(growth_pictures(sweep, number)) if draw else (),
+                pictures=tuple(growth_pictures(sweep, run.colours, number)) if draw else (),
                 tables=tuple(tables),
                 notes=tuple(notes),
                 files=(picture,) if picture.is_file() else (),

@@ -1,10 +1,8 @@
 """The pictures of a comparison, as files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-
-from matplotlib.figure import Figure
 
 from kerasunroll.figures.flow import comparison_figure
 from kerasunroll.figures.growth import growth_figure
@@ -13,11 +11,12 @@ from kerasunroll.report.page.drawn import growth_panels, trained_histories
 from kerasunroll.report.sweeps import Sweep
 
 
-def write_gradient_pictures(measured: Sequence[Measured], folder: Path) -> list[Path]:
+def write_gradient_pictures(measured: Sequence[Measured], colours: Mapping[str, str], folder: Path) -> list[Path]:
     """Draw, for each stack, the gradients through time of all its settings over each other.
 
     Args:
         measured: What a comparison found out, variants of one stack in a row.
+        colours: Dict from setting to colour.
         folder: Path. The folder of the comparison; the pictures are `<folder>/<stack>/gradients_through_time.png`.
 
     Returns:
@@ -28,16 +27,17 @@ def write_gradient_pictures(measured: Sequence[Measured], folder: Path) -> list[
         trained = trained_histories(list(members))
         if trained:
             path = folder / group / "gradients_through_time.png"
-            comparison_figure(trained).savefig(path)
+            comparison_figure(trained, colours).savefig(path)
             paths.append(path)
     return paths
 
 
-def write_growth_pictures(sweeps: Sequence[Sweep], folder: Path) -> list[Path]:
+def write_growth_pictures(sweeps: Sequence[Sweep], colours: Mapping[str, str], folder: Path) -> list[Path]:
     """Draw, for each sweep, what it costs over the number of time steps, in all settings.
 
     Args:
         sweeps: What `find_sweeps` returned.
+        colours: Dict from setting to colour.
         folder: Path. The folder of the comparison, which exists; the pictures are `<folder>/<sweep>-over-T.png`.
 
     Returns:
@@ -45,16 +45,10 @@ def write_growth_pictures(sweeps: Sequence[Sweep], folder: Path) -> list[Path]:
     """
     paths = []
     for sweep in sweeps:
-        figure = sweep_figure(sweep)
-        if figure:
+        panels = growth_panels(sweep, colours)
+        if panels:
             path = folder / f"{sweep.name}-over-T.png"
-            figure.savefig(path)
+            note = f"Left out: {'; '.join(sweep.left_out)}" if sweep.left_out else ""
+            growth_figure(sweep.name, panels, note).savefig(path)
             paths.append(path)
     return paths
-
-
-def sweep_figure(sweep: Sweep) -> Figure | None:
-    """Draw what a sweep costs over the number of time steps; `None` where nothing can be drawn."""
-    panels = growth_panels(sweep)
-    note = f"Left out: {'; '.join(sweep.left_out)}" if sweep.left_out else ""
-    return growth_figure(sweep.name, panels, note) if panels else None

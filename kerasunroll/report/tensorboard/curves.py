@@ -1,4 +1,4 @@
-"""What a comparison found as curves: over training steps, over the rounds of timing, over T. No TensorFlow."""
+"""What a comparison found of a setting: numbers, and curves over training steps and over the rounds. No TensorFlow."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,6 @@ from kerasunroll.measurement.planning.findings import Measured
 from kerasunroll.measurement.statistics.rounds import round_times
 from kerasunroll.report.page.figures import times_in_all
 from kerasunroll.report.rows import STEP, Row, processes_of
-from kerasunroll.report.sweeps import Sweep
 from kerasunroll.report.tensorboard import tags
 from kerasunroll.report.verdict.costs import Cost
 from kerasunroll.report.verdict.verdict import Verdict
@@ -26,9 +25,7 @@ POINTS: Final = 21
 
 
 def setting_curves(setting: str, rows: Sequence[Row], measured: Sequence[Measured], verdict: Verdict) -> Summaries:
-    """Return the curves of one setting of a group: what it costs, the time in all, and its rounds.
-
-    What it costs once or in every training step is a level line, as long as the time in all is shown.
+    """Return what one setting of a group costs, for HParams, and as curves the time in all and its rounds.
 
     Args:
         setting: String.
@@ -36,15 +33,12 @@ def setting_curves(setting: str, rows: Sequence[Row], measured: Sequence[Measure
         measured: What they were made from, in the same order.
         verdict: `Verdict` on the group.
     """
-    totals = times_in_all(verdict)
-    planned = verdict.constraints.training_steps
-    last = math.ceil(in_sight(totals, planned) if totals else planned or 1)
     row = next(row for row in rows if row.setting == setting)
-    levels = cost_figures(row, verdict.cost(setting)).items()
-    summaries = [(step, scalar_value(tag, value)) for tag, value in levels for step in (0, last)]
+    summaries = [(0, scalar_value(tag, value)) for tag, value in cost_figures(row, verdict.cost(setting)).items()]
+    totals = times_in_all(verdict)
     for total in totals:
         if total.setting == setting:
-            summaries += _in_all(total, last)
+            summaries += _in_all(total, math.ceil(in_sight(totals, verdict.constraints.training_steps)))
     return [*summaries, *_by_round(rows.index(row), rows, measured)]
 
 
@@ -60,22 +54,6 @@ def cost_figures(row: Row, cost: Cost) -> dict[str, float]:
     }
     # A loss that is no number has no place on an axis; the verdict says that the training diverged.
     return {tag: value for tag, value in found.items() if value is not None and math.isfinite(value)}
-
-
-def sweep_curves(setting: str, sweep: Sweep) -> Summaries:
-    """Return what one setting costs over T: TensorBoard's "step" is the number of time steps.
-
-    Args:
-        setting: String.
-        sweep: `Sweep`.
-    """
-    summaries: Summaries = []
-    for curve in sweep.curves:
-        if curve.setting == setting:
-            shown = tags.OVER_TIME_STEPS[curve.figure]
-            points = zip(curve.timesteps, curve.values, strict=True)
-            summaries += [(t, scalar_value(shown.tag, shown.factor * value)) for t, value in points]
-    return summaries
 
 
 def _in_all(total: Total, last: int) -> Iterator[tuple[int, Summary.Value]]:

@@ -1,7 +1,7 @@
 """The HParams tab: a line for each variant, what it is and what it costs. No TensorFlow."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import summary_v2 as api  # `api` itself loads TensorFlow
@@ -9,8 +9,6 @@ from tensorboard.plugins.hparams import summary_v2 as api  # `api` itself loads 
 from kerasunroll.report.rows import Row
 from kerasunroll.report.tensorboard import tags
 from kerasunroll.training.threads import DEFAULT, split_name
-
-Value: TypeAlias = str | int | float | bool
 
 METRICS: Final = (
     api.Metric(tags.STEP, display_name="training step (ms)"),
@@ -50,13 +48,13 @@ def variant_summary(row: Row, names: Iterable[str], trial: str) -> Summary.Value
     return value
 
 
-def varied_values(rows: Sequence[Row]) -> dict[str, list[Value]]:
+def varied_values(rows: Sequence[Row]) -> dict[str, list[str]]:
     """Return the values of each hyperparameter: of those in `ALWAYS`, and of others that are not the same in all rows.
 
     Args:
         rows: What `comparison_rows` returned.
     """
-    found: dict[str, list[Value]] = {}
+    found: dict[str, list[str]] = {}
     for row in rows:
         for name, value in hyperparameters(row).items():
             found.setdefault(name, []).append(value)
@@ -64,22 +62,30 @@ def varied_values(rows: Sequence[Row]) -> dict[str, list[Value]]:
     return {name: values for name, values in distinct.items() if name in ALWAYS or len(values) > 1}
 
 
-def hyperparameters(row: Row) -> Mapping[str, Value]:
+def hyperparameters(row: Row) -> Mapping[str, str]:
     """Return what a variant is, in the words of the command line; a T that is not known is absent."""
     config, stack = row.config, row.config.stack
-    values: dict[str, Value | None] = {
+    values: dict[str, str | None] = {
         "cell": stack.cell,
         "setting": split_name(row.setting)[0],
         "threads": str(config.threads or DEFAULT),
-        "T": stack.timesteps,
+        "T": _whole(stack.timesteps),
         "units": ",".join(map(str, stack.units)),
-        "batch": config.batch_size,
+        "batch": _whole(config.batch_size),
         "dtype": stack.dtype or "float32",
-        "devices": config.distribute or 1,
+        "devices": _whole(config.distribute or 1),
         "node kind": row.node_kind,
         "XLA": {True: "on", False: "off", None: "auto"}[config.jit_compile],
     }
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _whole(count: int | None) -> str | None:
+    """Return a whole number as a text: TensorBoard would show 25 as 25.000.
+
+    Blanks before it, which a page does not show, keep texts of numbers in the order of the numbers.
+    """
+    return None if count is None else f"{count:>6}"
 
 
 class _Varied(api.Discrete):

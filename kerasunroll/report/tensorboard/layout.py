@@ -23,14 +23,13 @@ from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG, creat
 from kerasunroll.report.tensorboard import tags
 
 
-def layout_summary(*, trained: bool, swept: bool) -> Summary.Value:
+def layout_summary(*, trained: bool) -> Summary.Value:
     """Return the layout, to be written into one run.
 
     Args:
         trained: Boolean. Whether anything was trained: then there are gradients and losses.
-        swept: Boolean. Whether anything was measured over several T.
     """
-    layout = Layout(category=[_TIME, _MEMORY, *([_GRADIENTS, _LOSS] if trained else []), *([_OVER_T] if swept else [])])
+    layout = Layout(category=[_TIME, *([_GRADIENTS, _LOSS] if trained else [])])
     tensor = TensorProto(dtype=DT_STRING, string_val=[layout.SerializeToString()], tensor_shape=TensorShapeProto())
     return Summary.Value(tag=CONFIG_SUMMARY_TAG, metadata=create_summary_metadata(), tensor=tensor)
 
@@ -47,24 +46,12 @@ def _band(title: str, tag: str, low: str, high: str) -> Chart:
     return Chart(title=title, margin=MarginChartContent(series=[series]))
 
 
-def _not_smoothed(title: str, tag: str) -> Chart:
-    """Return a chart of curves through few points, which TensorBoard's smoothing would bend: a band does without."""
-    return _band(title, tag, tag, tag)
-
-
 _TIME: Final = Category(
     title="Time",
     chart=[
         _band("time in all, s: compile, then x training steps", tags.TIME_IN_ALL, tags.TIME_LOW, tags.TIME_HIGH),
         _lines("a training step, ms, in each round x", tags.STEP_BY_ROUND),
         _lines("a training step over the baseline's, in each round x", tags.RATIO_BY_ROUND),
-    ],
-)
-_MEMORY: Final = Category(
-    title="Memory",
-    chart=[
-        _lines("what the process added, MB", tags.PROCESS_MEMORY),
-        _lines("tensors at the peak of a training step, MB", tags.TENSOR_MEMORY),
     ],
 )
 _GRADIENTS: Final = Category(
@@ -76,7 +63,3 @@ _GRADIENTS: Final = Category(
     ],
 )
 _LOSS: Final = Category(title="Loss", chart=[_lines("loss of each epoch, train and validation", "epoch_loss")])
-_OVER_T: Final = Category(
-    title="Longer sequences",
-    chart=[_not_smoothed(f"{shown.title}, over T", shown.tag) for shown in tags.OVER_TIME_STEPS.values()],
-)
