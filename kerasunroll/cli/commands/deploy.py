@@ -31,8 +31,12 @@ class DeployOptions:
     features: Annotated[int, typer.Option(min=1, help="numbers in a time step")] = 1
     outputs: Annotated[int, typer.Option(min=1, help="classes that it tells apart")] = 10
     unroll: Annotated[list[str] | None, typer.Option(help=f"{SETTING_HELP}; may be repeated")] = None
-    target: Annotated[list[str] | None, typer.Option(help="litert, onnx or saved_model; may be repeated")] = None
-    quantize: Annotated[list[str] | None, typer.Option(help="none, float16 or int8; may be repeated")] = None
+    target: Annotated[
+        list[str] | None, typer.Option(help="litert, onnx or saved_model; several with commas, or repeated")
+    ] = None
+    quantize: Annotated[
+        list[str] | None, typer.Option(help="none, float16 or int8; several with commas, or repeated")
+    ] = None
     batch_size: Annotated[int, typer.Option(min=1, help="sequences of one inference")] = 1
     threads: Annotated[list[int] | None, typer.Option(min=1, help="threads of the runtime; may be repeated")] = None
     streaming: Annotated[bool, typer.Option("--streaming", help="also one time step at a time, with states kept")] = (
@@ -122,21 +126,27 @@ def _run(options: DeployOptions, given: frozenset[str]) -> "DeploymentRun":
         )
         _check_write(options.write, {each.target for each in run.known.plan.contenders})
         return run
-    _check_write(options.write, set(options.target or ["litert"]))
+    targets = _words(options.target) or ["litert"]
+    _check_write(options.write, targets)
     return new_deployment(
         _network(options, given),
         _sequences(options),
         options.logdir / "deploy",
         limits,
         unroll=options.unroll or ["loop", "full", "own-loop"],
-        target=options.target or ["litert"],
-        quantize=options.quantize or ["none"],
+        target=targets,
+        quantize=_words(options.quantize) or ["none"],
         batch_size=options.batch_size,
         threads=options.threads or [1],
         streaming=options.streaming,
         custom_objects=options.custom_objects or (),
         seed=options.seed,
     )
+
+
+def _words(given: list[str] | None) -> list[str]:
+    """Return what was given with commas, in an option that was repeated, or both, as one list."""
+    return [word.strip() for each in given or [] for word in each.split(",")]
 
 
 def _check_write(path: Path | None, targets: Collection[str]) -> None:
