@@ -191,9 +191,9 @@ def _noise(row: Row) -> str:
 
 
 def called(row: Row) -> str:
-    """Return what a contender is called in a sentence: "full with a fixed batch, int8, on 2 threads"."""
+    """Return what a contender is called in a sentence: "full with a fixed batch, int8 on 2 threads"."""
     told = row.tells_threads or row.contender.threads != 1
-    return _file_called(row) + (f", on {row.threads}" if told else "")
+    return _file_called(row) + (f" on {row.threads}" if told else "")
 
 
 def _file_called(row: Row) -> str:

@@ -1,9 +1,11 @@
 """A deployment that was really interrupted goes on: what is intact is not made again, what has changed is refused."""
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -11,9 +13,11 @@ import psutil
 import pytest
 
 import kerasunroll
+from kerasunroll import Classification
 from kerasunroll.cli import main
-from kerasunroll.errors import InputError
+from kerasunroll.errors import InputError, KerasunrollWarning
 from kerasunroll.measurement.records import store
+from kerasunroll.models import StackConfig
 
 QUICK = ("--processes", "1", "--max-rounds", "10")
 NETWORK = ("--cell", "simple_rnn", "--units", "4", "--timesteps", "4", "--unroll", "loop", "--unroll", "full")
@@ -91,6 +95,29 @@ def test_it_goes_on_where_it_was_and_a_file_that_was_changed_is_made_again(folde
     again = kerasunroll.deploy(resume=deployment, flash_limit="10B", progress=False)  # nothing is left to be done
     assert [row.record.created for row in again.rows] == [row.record.created for row in deployment.rows]
     assert "the limit is 10 Bytes" in again.verdict.text
+
+
+def test_in_python_what_was_timed_in_part_is_timed_again_as_a_whole(tmp_path):
+    stack = StackConfig(cell="simple_rnn", input_shape=(4, 1), units=(4,), head=Classification(3), unroll=True)
+    folder, over = tmp_path / "run", threading.Event()
+
+    def interrupt_once_timing():
+        while not over.wait(0.05):
+            if list((folder / "logs").glob("*_1.log")) and len(created(folder)) == 2:
+                over.wait(2.0)
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+
+    threading.Thread(target=interrupt_once_timing, daemon=True).start()
+    exact = {"processes": 1, "max_rounds": 100_000, "half_width": 0.001, "progress": False}
+    with pytest.warns(KerasunrollWarning, match=r"Missing: full fixed: timing, .*resume=deployment"):
+        interrupted = kerasunroll.deploy(stack, unroll="full", folder=folder, **exact)
+    over.set()
+    assert interrupted.missing == ["full fixed: timing", "full dynamic: timing"]
+    before = created(folder)
+    again = kerasunroll.deploy(resume=interrupted, processes=1, max_rounds=10, progress=False)
+    assert (again.missing, created(folder)) == ([], before)
+    assert again.verdict.take is not None
 
 
 @pytest.mark.parametrize(

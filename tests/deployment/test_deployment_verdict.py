@@ -137,7 +137,7 @@ class TestThreads:
         said = verdict(found(False, 270e-6), found(True, 133e-6), found(True, 100e-6, threads=2))
         assert said.take == "full fixed 2 threads"
         ratio = said.ratios["full fixed"]
-        assert said.text.startswith("Take full with a fixed batch, on 2 threads. It takes 100 μs an inference")
+        assert said.text.startswith("Take full with a fixed batch on 2 threads. It takes 100 μs an inference")
         assert f"On 1 thread it takes 1.3× as long ({ratio.low:.1f} to {ratio.high:.1f})." in said.text
 
     def test_where_more_are_no_faster_the_fewest_are_taken(self):
