@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -61,6 +62,21 @@ def written_whole(path: Path) -> Iterator[Path]:
             f"Could not write '{path}': {error.strerror}. Nothing half-written is left; what was written before "
             "is whole. Make room, then run the same command again."
         ) from error
+
+
+def checksums(path: Path, folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of a file, or of each file in a folder, by their names below another folder.
+
+    Args:
+        path: Path of the file or folder; one that does not exist has none.
+        folder: Path. The folder that the names begin at.
+    """
+    found = {}
+    for each in [path] if path.is_file() else sorted(path.rglob("*")):
+        if each.is_file():
+            with each.open("rb") as file:
+                found[str(each.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def _sync(path: Path) -> None:

@@ -1,45 +1,39 @@
 """`kerasunroll.deploy`: which setting to take to the device."""
 
-import shutil
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
-
-import keras
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final
 
 from kerasunroll.api.functions import limits_of
 from kerasunroll.api.progress import progress_bar
-from kerasunroll.api.request.settings import settings_of
-from kerasunroll.data.checks import whole_number
-from kerasunroll.data.given.nests import as_arrays
-from kerasunroll.deployment.contender import Contender, contenders
-from kerasunroll.deployment.data import save_sequences, sequences_for
+from kerasunroll.api.request.deployment import new_deployment
+from kerasunroll.api.request.resume import refuse_beside_resume
 from kerasunroll.deployment.result import Deployment
-from kerasunroll.deployment.run import measure_deployment
+from kerasunroll.deployment.run import DeploymentRun
 from kerasunroll.deployment.verdict import DeviceLimits
-from kerasunroll.errors import InputError
-from kerasunroll.inspection.model.batches import as_batch
+from kerasunroll.errors import InputError, KerasunrollWarning, RunError
+from kerasunroll.measurement.planning.findings import is_finished
 from kerasunroll.measurement.planning.quantities import parse_bytes, parse_seconds
 from kerasunroll.measurement.planning.rules import Rules
-from kerasunroll.measurement.progress import OnProgress
-from kerasunroll.measurement.records.folders import claim
-from kerasunroll.models import SavedModel, StackConfig, load_model
-from kerasunroll.models.building import build_from, is_unbuilt
-from kerasunroll.models.files.saved import folder_name
-from kerasunroll.models.shipping.facts import given_model
-from kerasunroll.models.shipping.pickles import pickled, write_pickled
-from kerasunroll.models.shipping.recipe import recipe_of
-from kerasunroll.training.session import network_of
 
-MODEL: Final = "given/model.pkl"
-BATCH: Final = "given/batch.npz"
-MOST: Final = 256
-"""So many sequences are compared and calibrated on; more would take longer and tell no more."""
+if TYPE_CHECKING:
+    import keras
+
+    from kerasunroll.models import StackConfig
+
+LIMITS: Final = frozenset({"flash_limit", "latency_limit", "builtins_only", "micro"})
+"""What the verdict is judged by. Beside `resume` it takes the place of what the run was begun with."""
+
+WITH_RESUME: Final = LIMITS | {
+    *("resume", "mix_environments", "budget", "time_limit", "memory_limit", "processes", "half_width", "max_rounds"),
+    "progress",
+}
+"""What may be passed beside `resume`: how to judge, and how long and how exact to measure."""
 
 
 def deploy(
-    model: "keras.Model | StackConfig | str | Path",
+    model: "keras.Model | StackConfig | str | Path | None" = None,
     x: Any = None,
     *,
     unroll: Any = ("loop", "full", "own-loop"),
@@ -55,6 +49,8 @@ def deploy(
     custom_objects: Sequence[str] = (),
     seed: int = 0,
     folder: str | Path = "logs/deploy",
+    resume: Deployment | str | Path | None = None,
+    mix_environments: bool = False,
     budget: str | float | None = None,
     time_limit: str | Sequence[str] = (),
     memory_limit: str | None = None,
@@ -77,7 +73,7 @@ def deploy(
         target: `"litert"`, `"onnx"`, `"saved_model"`, or a list of these. Defaults to `"litert"`.
         quantize: `"none"`, `"float16"` (weights), `"int8"` (weights and activations), or a list. Defaults to `"none"`.
         batch_size: Integer. The sequences of one inference. Defaults to 1.
-        threads: Integer or a list. Threads of the runtime. Defaults to 1.
+        threads: Integer or a list. Threads of the runtime; of several numbers, each is timed. Defaults to 1.
         streaming: Boolean. Whether to try a stateful network of one time step as well, called T times: what a
             microcontroller runs. Defaults to `False`.
         flash_limit: String such as `"256kB"`. How large the file may be.
@@ -87,6 +83,10 @@ def deploy(
         custom_objects: Strings, `"module:name"`, for a `.keras` file.
         seed: Integer. Draws made-up sequences, and a `StackConfig`'s weights are its own. Defaults to 0.
         folder: Path. Keeps files, logs and records; where it exists, `<folder>-2`, ... is made.
+        resume: `Deployment`, or the folder of one. Go on with an earlier run, which has its model, sequences and
+            settings: only limits and how long and how exact to measure may be given with it. Files that are as they
+            were made are not made again; what takes turns is timed again as a whole if something of it is missing.
+        mix_environments: As for `compare`.
         budget: As for `compare`.
         time_limit: As for `compare`; the phases are `build`, `convert`, `check` and `steady`.
         memory_limit: As for `compare`.
@@ -96,11 +96,13 @@ def deploy(
         progress: As for `compare`.
 
     Returns:
-        A `Deployment`.
+        A `Deployment`. After Ctrl-C, or when the budget is spent, it says what is `missing`;
+        `deploy(resume=deployment)` goes on.
 
     Raises:
         InputError: If something passed cannot be used; nothing is left behind then.
         RunError: If what was measured cannot be written.
+        KeyboardInterrupt: If nothing was made yet.
 
     Example:
     >>> deployment = kerasunroll.deploy(model, x, flash_limit="256kB")  # doctest: +SKIP
@@ -108,92 +110,70 @@ def deploy(
     'Take full with a fixed batch. ...'
     >>> deployment.write("model.tflite")
     """
-    limits = DeviceLimits(
+    limits = device_limits(flash_limit, latency_limit, builtins_only=builtins_only, micro=micro)
+    rules = limits_of(budget, time_limit, memory_limit, processes, half_width, max_rounds)
+    if resume is not None:
+        refuse_beside_resume(deploy, locals(), WITH_RESUME)
+        earlier = resume.folder if isinstance(resume, Deployment) else Path(resume)
+        run = DeploymentRun.begun(
+            earlier, None if limits == DeviceLimits() else limits, mix_environments=mix_environments
+        )
+        return _carried_out(run, rules, progress=progress)
+    if model is None:
+        raise InputError("Expected a model, as in deploy(model, x), or resume= with the folder of an earlier run.")
+    run = new_deployment(
+        model,
+        x,
+        Path(folder),
+        limits,
+        unroll=unroll,
+        target=target,
+        quantize=quantize,
+        batch_size=batch_size,
+        threads=threads,
+        streaming=streaming,
+        custom_objects=custom_objects,
+        seed=seed,
+    )
+    return _carried_out(run, rules, progress=progress)
+
+
+def device_limits(
+    flash_limit: str | None, latency_limit: str | float | None, *, builtins_only: bool, micro: bool
+) -> DeviceLimits:
+    """Return what a device allows, as it was passed to `deploy`.
+
+    Raises:
+        InputError: If something passed cannot be used.
+    """
+    return DeviceLimits(
         None if flash_limit is None else parse_bytes(str(flash_limit), "flash_limit"),
         None if latency_limit is None else parse_seconds(str(latency_limit), "latency_limit"),
         builtins_only,
         micro,
     )
-    rules = limits_of(budget, time_limit, memory_limit, processes, half_width, max_rounds)
-    settings = settings_of(unroll)
-    size = whole_number("batch_size", batch_size, at_least=1)
-    stack, content, live = _network(model, x, custom_objects)
-    tried = contenders(
-        [stack.replace(unroll=each) for each in settings],
-        _listed(target),
-        _listed(quantize),
-        [whole_number("threads", each, at_least=1) for each in ([threads] if isinstance(threads, int) else threads)],
-        streaming=streaming,
-        batch_size=size,
-        seed=whole_number("seed", seed, at_least=0),
-    )
-    sequences = _sequences(x, live, tried[0], size)
-    place = claim(Path(folder))
+
+
+def _carried_out(run: DeploymentRun, rules: Rules, *, progress: bool) -> Deployment:
     try:
-        if content is not None:
-            write_pickled(place / MODEL, content)
-        data = save_sequences(sequences, place)
-        _save_batch(sequences, size, place)
-    except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
-        raise
-    with progress_bar(shown=progress) as on_progress:
-        return _measured([each.model_copy(update={"data": data}) for each in tried], place, rules, limits, on_progress)
+        with progress_bar(shown=progress) as on_progress:
+            return run.carry_out(rules, on_progress)
+    except KeyboardInterrupt:
+        return _interrupted(run.folder)
+    except RunError as error:
+        raise RunError(
+            f"{error} What was measured so far is kept; go on with kerasunroll.deploy(resume={str(run.folder)!r})."
+        ) from error
 
 
-def _measured(
-    tried: list[Contender], folder: Path, rules: Rules, limits: DeviceLimits, on_progress: OnProgress
-) -> Deployment:
-    found = measure_deployment(tried, folder, folder / BATCH, rules, on_progress)
-    deployment = Deployment(folder, found, limits)
-    deployment.write_tensorboard()
+def _interrupted(folder: Path) -> Deployment:
+    deployment = Deployment.load(folder)
+    if not any(map(is_finished, deployment.records)):
+        raise KeyboardInterrupt
+    warnings.warn(
+        f"Interrupted. Missing: {', '.join(deployment.missing)}. What was measured is kept; go on with "
+        "kerasunroll.deploy(resume=deployment).",
+        KerasunrollWarning,
+        stacklevel=4,
+    )
     return deployment
-
-
-def _network(model: Any, x: Any, custom_objects: Sequence[str]) -> tuple[StackConfig | SavedModel, bytes | None, Any]:
-    """Return the network as it stands in a contender, what has to be written for it, and the model itself."""
-    if isinstance(model, StackConfig):
-        return model, None, network_of(model)
-    if isinstance(model, str | Path):
-        saved = SavedModel.read(model, custom_objects=custom_objects)
-        return saved, None, load_model(model, custom_objects=custom_objects)
-    if not isinstance(model, keras.Model):
-        raise InputError(
-            f"Expected a built keras.Model, a StackConfig or the path of a .keras file, got {type(model).__name__}."
-        )
-    if is_unbuilt(model):
-        if x is None:
-            raise InputError(
-                f"Model '{model.name}' is not built: its shapes are unknown. Give sequences: deploy(model, x)."
-            )
-        build_from(model, as_arrays("x", x))
-    content = pickled(f"model '{model.name}'", recipe_of(model))
-    batch = as_arrays("x", x) if x is not None else _made_up(model)
-    described = given_model(model, MODEL, content, x=batch)
-    return described.model_copy(update={"name": folder_name(model.name)}), content, model
-
-
-def _made_up(model: keras.Model) -> Any:
-    from kerasunroll.inspection.model_parity.made_up_batch import generated_batch
-
-    return generated_batch(model).x
-
-
-def _sequences(x: Any, model: Any, contender: Contender, batch_size: int) -> Any:
-    """Return nested arrays of at least one batch, seen to fit the model."""
-    sequences = sequences_for(contender, model) if x is None else as_arrays("x", x)
-    leaves = keras.tree.flatten(sequences)
-    if any(None in leaf.shape or 0 in leaf.shape for leaf in leaves) or len({len(leaf) for leaf in leaves}) != 1:
-        raise InputError("x must have at least one sequence, and as many in every array.")
-    if len(leaves[0]) < batch_size:
-        raise InputError(f"x has {len(leaves[0])} sequences, which make no batch of {batch_size}. Give more.")
-    as_batch(model, keras.tree.map_structure(lambda leaf: leaf[:batch_size], sequences))
-    return keras.tree.map_structure(lambda leaf: leaf[: max(MOST, batch_size)], sequences)
-
-
-def _save_batch(sequences: Any, batch_size: int, folder: Path) -> None:
-    np.savez(folder / BATCH, *(leaf[:batch_size] for leaf in keras.tree.flatten(sequences)))
-
-
-def _listed(value: str | Sequence[str]) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -20,6 +19,7 @@ from kerasunroll.api.progress import progress_bar
 from kerasunroll.api.request.data import Data, data_of
 from kerasunroll.api.request.network import network_of
 from kerasunroll.api.request.request import Request
+from kerasunroll.api.request.resume import refuse_beside_resume
 from kerasunroll.api.request.settings import settings_of
 from kerasunroll.api.request.threads import threads_of
 from kerasunroll.api.running import Undertaking
@@ -139,7 +139,7 @@ def compare(
     """
     rules = limits_of(budget, time_limit, memory_limit, processes, half_width, max_rounds)
     if resume is not None:
-        _refuse_with_resume(locals())
+        refuse_beside_resume(compare, locals(), WITH_RESUME)
         return _resumed(resume, rules, mix_environments=mix_environments, progress=progress)
     request = _request(
         model,
@@ -253,21 +253,6 @@ def _shipped(callbacks: Any) -> bytes | None:
             )
         callbacks = list(callbacks)
     return pickled("callbacks", callbacks) if callbacks else None
-
-
-def _refuse_with_resume(passed: Mapping[str, Any]) -> None:
-    """Refuse what was passed beside `resume` and would change what is measured."""
-    for name, parameter in signature(compare).parameters.items():
-        value = passed[name]
-        if name not in WITH_RESUME and value is not parameter.default and not _equal(value, parameter.default):
-            raise InputError(
-                f"resume= goes on with the model, the data and the settings of the earlier run, so that {name}= cannot "
-                "be given with it. Leave these out."
-            )
-
-
-def _equal(value: Any, default: Any) -> bool:
-    return type(value) is type(default) and bool(value == default)
 
 
 @contextmanager

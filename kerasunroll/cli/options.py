@@ -140,6 +140,22 @@ def as_options(names: frozenset[str]) -> str:
     return ", ".join("--" + name.replace("_", "-") for name in sorted(names))
 
 
+def refuse_beside_resume(given: frozenset[str], allowed: frozenset[str]) -> None:
+    """Refuse options beside --resume that would change what is measured.
+
+    Args:
+        given: Names of the options that were given.
+        allowed: Names of those that may be.
+
+    Raises:
+        InputError: If another one was given.
+    """
+    if others := given - allowed:
+        raise InputError(
+            f"--resume goes on with the plan of the earlier run, so that {as_options(others)} cannot be given with it."
+        )
+
+
 OptionsType = TypeVar("OptionsType")
 
 

@@ -71,18 +71,30 @@ class Contender(BaseModel):
         return settings_name(self.stack.settings)
 
     @property
-    def name(self) -> str:
-        """A name that tells it from the others, such as `"full fixed"` or `"loop fixed int8"`."""
+    def label(self) -> str:
+        """A name that tells its file from the others, such as `"full fixed"` or `"loop fixed int8"`."""
         words = [self.setting, self.form]
         words += [self.target] if self.target != "litert" else []
         words += [self.quantization] if self.quantization != "none" else []
-        words += [f"{self.threads} threads"] if self.threads != 1 else []
         return " ".join(words)
 
     @property
+    def name(self) -> str:
+        """A name that tells it from the others: that of its file, and of more than one thread their number."""
+        return self.label if self.threads == 1 else f"{self.label} {self.threads} threads"
+
+    @property
     def file_name(self) -> str:
-        """The name of its file below the folder of the comparison."""
-        return f"{self.name.replace(' ', '-').replace(',', '_')}{SUFFIXES[self.target]}"
+        """The name of its file below the folder of the comparison, the same for any number of threads."""
+        return self._as_path(self.label)
+
+    @property
+    def run_name(self) -> str:
+        """Its name as that of a folder or a log."""
+        return self._as_path(self.name)
+
+    def _as_path(self, name: str) -> str:
+        return f"{name.replace(' ', '-').replace(',', '_')}{SUFFIXES[self.target]}"
 
     def in_run(self, folder: Path) -> Self:
         """Return the same contender with what was given in Python found in the folder of the comparison."""
@@ -135,9 +147,13 @@ def contenders(
     for target in dict.fromkeys(targets):
         forms = ("fixed", "dynamic") if target == "litert" else ("dynamic",)
         for quantization in dict.fromkeys(quantizations) if target == "litert" else ["none"]:
-            for number in dict.fromkeys(threads):
-                make = {"target": target, "quantization": quantization, "threads": number, **options}
-                found += [Contender(stack=each, form=form, **make) for each in networks for form in forms]
-                if streaming and target == "litert":
-                    found.append(Contender(stack=networks[0], form="streaming", **make))
+            files = [(each, form) for each in networks for form in forms]
+            if streaming and target == "litert":
+                files.append((networks[0], "streaming"))
+            make = {"target": target, "quantization": quantization, **options}
+            found += [
+                Contender(stack=each, form=form, threads=number, **make)
+                for each, form in files
+                for number in dict.fromkeys(threads)
+            ]
     return found

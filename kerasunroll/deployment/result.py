@@ -1,6 +1,5 @@
 """A deployment that was measured: verdict, table, pictures, files."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from functools import partial
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from matplotlib.figure import Figure
 
 from kerasunroll.deployment.contender import SUFFIXES, Contender
+from kerasunroll.deployment.known import Known
+from kerasunroll.deployment.plan import DeploymentPlan
 from kerasunroll.deployment.rows import Row, deployment_rows
-from kerasunroll.deployment.run import PLAN_FILE
 from kerasunroll.deployment.stages.making import file_of
 from kerasunroll.deployment.stages.timing import INFERENCE
 from kerasunroll.deployment.table import deployment_frame, deployment_markdown, deployment_table, operation_lines
@@ -53,16 +53,22 @@ class Deployment:
         folder: Path. Where files, logs and records lie.
         found: Pairs of `Contender` and `Record`.
         limits: `DeviceLimits`. What the device allows.
+        missing: Strings: what has not come to its end, such as `"loop fixed: timing"`; `deploy(resume=...)` goes on.
 
     Attributes:
-        rows: Tuple of `Row`, one per contender.
+        rows: Tuple of `Row`, one per contender; one for a file that could not be made.
         verdict: `DeploymentVerdict`: `take`, `text`, and why others are `out`.
     """
 
     def __init__(
-        self, folder: Path, found: Sequence[tuple[Contender, Record]], limits: DeviceLimits | None = None
+        self,
+        folder: Path,
+        found: Sequence[tuple[Contender, Record]],
+        limits: DeviceLimits | None = None,
+        missing: Sequence[str] = (),
     ) -> None:
         self.folder = folder
+        self.missing = list(missing)
         self.rows: tuple[Row, ...] = tuple(deployment_rows(found))
         self.verdict: DeploymentVerdict = deployment_verdict(self.rows, limits)
 
@@ -72,23 +78,24 @@ class Deployment:
 
         Args:
             folder: Path. What `kerasunroll deploy` has made.
-            limits: `DeviceLimits` to judge it by. None by default.
+            limits: `DeviceLimits` to judge it by. Defaults to those that it was made with.
 
         Raises:
             InputError: If it is none.
         """
         folder = Path(folder)
-        try:
-            contenders = [Contender(**each) for each in json.loads((folder / PLAN_FILE).read_bytes())]
-        except (OSError, ValueError, TypeError):
-            raise InputError(
-                f"There is no deployment in '{folder}': it has no {PLAN_FILE} that can be read. Give the folder that "
-                "kerasunroll deploy has made, such as logs/deploy."
-            ) from None
-        # A record without times comes first, and with them later.
-        in_order = sorted(store.load(folder / store.RECORDS).records, key=lambda record: record.created)
-        records = {record.variant: record for record in in_order}
-        return cls(folder, [(each, records[each.name]) for each in contenders if each.name in records], limits)
+        return cls.of(folder, Known(DeploymentPlan.load(folder), store.load(folder / store.RECORDS).records), limits)
+
+    @classmethod
+    def of(cls, folder: Path, known: Known, limits: DeviceLimits | None = None) -> Self:
+        """Return what is known of the deployment in a folder.
+
+        Args:
+            folder: Path.
+            known: `Known`.
+            limits: `DeviceLimits` to judge it by. Defaults to those of its plan.
+        """
+        return cls(folder, known.found, limits or known.plan.limits, known.missing)
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -104,15 +111,16 @@ class Deployment:
         """Return the path of a file that was made.
 
         Args:
-            name: String. The name of a contender. Defaults to the one to take.
+            name: String. The name of a contender, or of its file alone, such as `"full fixed"`. Defaults to the one to
+                take.
 
         Raises:
             InputError: If there is no such contender, or it has no file.
         """
         name = self.verdict.take if name is None else name
-        row = next((row for row in self.rows if row.name == name), None)
+        row = next((row for row in self.rows if name in (row.name, row.contender.label)), None)
         if row is None or not row.is_made:
-            made = ", ".join(row.name for row in self.rows if row.is_made) or "none"
+            made = ", ".join(dict.fromkeys(row.contender.label for row in self.rows if row.is_made)) or "none"
             raise InputError(f"There is no file of {name!r}. There are: {made}.")
         return file_of(row.contender, self.folder)
 
@@ -183,19 +191,24 @@ class Deployment:
 
     def __repr__(self) -> str:
         table = deployment_table(self.rows).lines()
-        return "\n".join([fill(self.verdict.text, _WIDTH), "", *table, "", *operation_lines(self.rows)])
+        missing = [fill(text, _WIDTH) for text in self._missing_text]
+        return "\n".join([fill(self.verdict.text, _WIDTH), *missing, "", *table, "", *operation_lines(self.rows)])
 
     def _repr_html_(self) -> str:
         pictures = [html_picture(partial(self._figure, what), what) for what in _PICTURES if self._bars(what)]
-        return html_block(
-            html_text(self.verdict.text, strong=True), html_table(deployment_table(self.rows), self._colours), *pictures
-        )
+        texts = [html_text(self.verdict.text, strong=True), *map(html_text, self._missing_text)]
+        return html_block(*texts, html_table(deployment_table(self.rows), self._colours), *pictures)
+
+    @property
+    def _missing_text(self) -> list[str]:
+        go_on = "Go on with kerasunroll.deploy(resume=...)."
+        return [f"Not measured to the end: {', '.join(self.missing)}. {go_on}"] if self.missing else []
 
     @property
     def _colours(self) -> dict[str, str]:
-        """The colour of each contender: that of its setting."""
+        """The colour of each contender, under its names: that of its setting."""
         colours = setting_colours(row.contender.setting for row in self.rows)
-        return {row.name: colours[row.contender.setting] for row in self.rows}
+        return {name: colours[row.contender.setting] for row in self.rows for name in (row.contender.label, row.name)}
 
     def _figure(self, what: str) -> Figure:
         _, title, show = _PICTURES[what]
@@ -207,7 +220,12 @@ class Deployment:
     def _bars(self, what: str) -> list[Bar]:
         figure = _PICTURES[what][0]
         return [
-            Bar(row.name, value, self._colours[row.name])
-            for row in self.rows
+            Bar(row.title if figure == INFERENCE else row.contender.label, value, self._colours[row.name])
+            for row in (self._files if figure != INFERENCE else self.rows)
             if (value := row.figure(figure)) is not None
         ]
+
+    @property
+    def _files(self) -> list[Row]:
+        """A row for each file, whatever the number of threads."""
+        return list({row.contender.label: row for row in reversed(self.rows)}.values())[::-1]

@@ -30,17 +30,35 @@ class Row:
         record: `Record`.
         baseline: String or `None`. The contender whose time this one's is compared with.
         ratio: `TimeRatio` of one inference over the baseline's, or `None`.
+        tells_threads: Boolean. Whether others have another number of threads, so that its own has to be told.
+            Defaults to `False`.
     """
 
     contender: Contender
     record: Record
     baseline: str | None
     ratio: TimeRatio | None
+    tells_threads: bool = False
 
     @property
     def name(self) -> str:
         """What it is called."""
         return self.contender.name
+
+    @property
+    def title(self) -> str:
+        """What it is called beside others: its file, and where there are several numbers of threads, its own."""
+        return f"{self.contender.label}, {self.threads}" if self.tells_threads and self.was_run else self.name
+
+    @property
+    def threads(self) -> str:
+        """Its number of threads in words."""
+        return "1 thread" if self.contender.threads == 1 else f"{self.contender.threads} threads"
+
+    @property
+    def was_run(self) -> bool:
+        """Whether its file came so far as to be timed, so that the number of threads plays a part."""
+        return self.is_made or self.record.session is not None
 
     @property
     def is_made(self) -> bool:
@@ -86,17 +104,24 @@ class Row:
 def deployment_rows(found: Sequence[tuple[Contender, Record]]) -> list[Row]:
     """Return one row per contender, each compared with the first that was timed.
 
+    A file that could not be made is one row, for whatever number of threads it was meant.
+
     Args:
         found: What `measure_deployment` returned.
     """
     baseline = next((record for _, record in found if INFERENCE in record.samples), None)
-    return [_row(contender, record, baseline) for contender, record in found]
+    several = len({contender.threads for contender, _ in found}) > 1
+    rows: dict[str, Row] = {}
+    for contender, record in found:
+        row = _row(contender, record, baseline, tells_threads=several)
+        rows.setdefault(row.name if row.was_run else contender.label, row)
+    return list(rows.values())
 
 
-def _row(contender: Contender, record: Record, baseline: Record | None) -> Row:
+def _row(contender: Contender, record: Record, baseline: Record | None, *, tells_threads: bool) -> Row:
     if baseline is None or record is baseline or INFERENCE not in record.samples or record.session != baseline.session:
-        return Row(contender, record, None, None)
-    return Row(contender, record, baseline.variant, compared(record, baseline))
+        return Row(contender, record, None, None, tells_threads)
+    return Row(contender, record, baseline.variant, compared(record, baseline), tells_threads)
 
 
 def compared(record: Record, other: Record) -> TimeRatio:

@@ -24,9 +24,15 @@ def deployment_table(rows: Sequence[Row]) -> TextTable:
     Args:
         rows: What `deployment_rows` returned.
     """
-    baseline = next((row.baseline for row in rows if row.baseline), "the first")
-    columns = ["contender", "file", "arena", "an inference", f"× {baseline}", "same", "Micro"]
-    return TextTable(columns, [_cells(row) for row in rows])
+    baseline = next((row.baseline for row in rows if row.baseline), None)
+    first = next((row.title for row in rows if row.name == baseline), "the first")
+    columns = ["contender", "file", "arena", "an inference", f"× {first}", "same", "Micro"]
+    cells = [_cells(row) for row in rows]
+    if any(row.tells_threads for row in rows):
+        columns.insert(1, "threads")
+        for row, line in zip(rows, cells, strict=True):
+            line.insert(1, str(row.contender.threads) if row.was_run else "–")
+    return TextTable(columns, cells)
 
 
 def deployment_frame(rows: Sequence[Row]) -> "pd.DataFrame":
@@ -86,9 +92,10 @@ def _cells(row: Row) -> list[str]:
         told = row.ratio.high <= WIDEST * row.ratio.low
         ratio = f"{row.ratio.ratio:.2f} ({row.ratio.low:.2f} to {row.ratio.high:.2f})" if told else "not told"
     same = {True: "yes", False: "no", None: "–"}[row.computes_the_same]
+    name = row.contender.label if row.tells_threads else row.name
     micro = "–" if not row.record.operations else "yes" if not row.not_in_micro else "no"
     return [
-        row.name if row.is_made else f"{row.name} ({row.record.outcome})",
+        name if row.is_made else f"{name} ({row.record.outcome})",
         format_bytes(row.figure("file_bytes")),
         format_bytes(row.figure("arena_bytes")),
         format_seconds(row.figure(INFERENCE)),
@@ -104,7 +111,8 @@ def operation_lines(rows: Sequence[Row]) -> list[str]:
     Args:
         rows: What `deployment_rows` returned.
     """
-    return [f"{row.name}: {_operations(row)}." for row in rows if row.record.operations]
+    files = {row.contender.label: row for row in rows if row.record.operations}
+    return [f"{label}: {_operations(row)}." for label, row in files.items()]
 
 
 def _operations(row: Row) -> str:

@@ -33,4 +33,4 @@ def write_deployment_events(folder: Path, rows: Sequence[Row], text: str, pictur
     for row in rows:
         figures = {name: value for name in _SHOWN if (value := row.figure(name)) is not None}
         scalars = [scalar_value(f"deployment/{name}", value) for name, value in figures.items()]
-        write_events(folder / "runs" / row.contender.file_name, [(0, value) for value in scalars])
+        write_events(folder / "runs" / row.contender.run_name, [(0, value) for value in scalars])

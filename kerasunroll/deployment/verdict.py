@@ -1,7 +1,8 @@
 """Which file to deploy, from intervals and hard facts. No TensorFlow.
 
 A file is in question if it could be made, runs here, computes what the model does, and keeps to the limits. Of those,
-none is taken that another one beats by the whole of an interval; of the rest, which cannot be told apart, the smallest.
+none is taken that another one beats by the whole of an interval; of the rest, which cannot be told apart, the smallest,
+and on the fewest threads.
 """
 
 import math
@@ -67,7 +68,7 @@ def deployment_verdict(rows: Sequence[Row], limits: DeviceLimits | None = None) 
     out = {row.name: why for row in rows if (why := _why_out(row, limits))}
     left = [row for row in rows if row.name not in out]
     fastest = [row for row in left if not any(_beats(other, row) for other in left if other is not row)]
-    taken = min(fastest, key=lambda row: row.figure("file_bytes") or math.inf, default=None)
+    taken = min(fastest, key=lambda row: (row.figure("file_bytes") or math.inf, row.contender.threads), default=None)
     ratios = {} if taken is None else {row.name: compared(row.record, taken.record) for row in left if row is not taken}
     text = " ".join(_sentences(rows, taken, out, ratios))
     return DeploymentVerdict(taken.name if taken else None, out, ratios, text)
@@ -95,7 +96,8 @@ def _why_out(row: Row, limits: DeviceLimits) -> str | None:
     if limits.flash_bytes is not None and size > limits.flash_bytes:
         return f"takes {format_bytes(size)} of flash, and the limit is {format_bytes(limits.flash_bytes)}"
     if limits.latency_seconds is not None and latency > limits.latency_seconds:
-        return f"takes {format_seconds(latency)}, and the limit is {format_seconds(limits.latency_seconds)}"
+        time = format_seconds(latency) + (f" on {row.threads}" if row.tells_threads else "")
+        return f"takes {time}, and the limit is {format_seconds(limits.latency_seconds)}"
     return None
 
 
@@ -136,14 +138,17 @@ def _sentences(
             f"Take {called(taken)}. It takes {format_seconds(taken.figure(INFERENCE))} an inference, and its file "
             f"{format_bytes(size)}."
         )
+        for row in rows:
+            if row.contender.label == taken.contender.label and row.name in ratios:
+                yield f"On {row.threads} it {_time_against(ratios[row.name])}."
         beside = list(_best_of_each_setting(rows, taken, ratios))
         for row in beside:
             yield f"{_capital(called(row))} {_against(row, ratios[row.name], size)}."
         yield from _same([row for row in rows if row.name not in out and row.contender.quantization == "none"])
         yield from (_noise(row) for row in (taken, *beside) if row.contender.quantization != "none")
     for why in dict.fromkeys(out.values()):
-        names = [called(row) for row in rows if out.get(row.name) == why]
-        yield f"{_capital(join_words(names))}: {why}."
+        names = dict.fromkeys(_file_called(row) for row in rows if out.get(row.name) == why)
+        yield f"{_capital(join_words(list(names)))}: {why}."
 
 
 def _best_of_each_setting(rows: Sequence[Row], taken: Row, ratios: Mapping[str, TimeRatio]) -> Iterator[Row]:
@@ -166,15 +171,17 @@ def _same(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _against(row: Row, ratio: TimeRatio, size: float) -> str:
+    return f"{_time_against(ratio)}, its file {(row.figure('file_bytes') or 0.0) / size:.2g}× the size"
+
+
+def _time_against(ratio: TimeRatio) -> str:
     if ratio.low > 1:
-        time = f"takes {ratio.ratio:.1f}× as long ({ratio.low:.1f} to {ratio.high:.1f})"
-    elif ratio.high < 1:
-        time = f"takes {ratio.ratio:.2f}× as long ({ratio.low:.2f} to {ratio.high:.2f})"
-    elif ratio.high <= _ALIKE * ratio.low:
-        time = f"takes as long ({ratio.low:.2f} to {ratio.high:.2f}×)"
-    else:
-        time = "may be faster or slower (cannot be told from these rounds)"
-    return f"{time}, its file {(row.figure('file_bytes') or 0.0) / size:.2g}× the size"
+        return f"takes {ratio.ratio:.1f}× as long ({ratio.low:.1f} to {ratio.high:.1f})"
+    if ratio.high < 1:
+        return f"takes {ratio.ratio:.2f}× as long ({ratio.low:.2f} to {ratio.high:.2f})"
+    if ratio.high <= _ALIKE * ratio.low:
+        return f"takes as long ({ratio.low:.2f} to {ratio.high:.2f}×)"
+    return "may be faster or slower (cannot be told from these rounds)"
 
 
 def _noise(row: Row) -> str:
@@ -184,14 +191,18 @@ def _noise(row: Row) -> str:
 
 
 def called(row: Row) -> str:
-    """Return what a contender is called in a sentence: "the loop with a fixed batch", "full as int8"."""
+    """Return what a contender is called in a sentence: "full with a fixed batch, int8 on 2 threads"."""
+    told = row.tells_threads or row.contender.threads != 1
+    return _file_called(row) + (f" on {row.threads}" if told else "")
+
+
+def _file_called(row: Row) -> str:
     contender = row.contender
     setting = "the loop" if contender.setting == "loop" else contender.setting
     words = "one time step at a time" if contender.form == "streaming" else f"{setting} {FORMS[contender.form]}"
     if contender.target != "litert":
         words = f"{setting} as {'ONNX' if contender.target == 'onnx' else 'a SavedModel'}"
-    words += f", {contender.quantization}" if contender.quantization != "none" else ""
-    return words + (f", on {contender.threads} threads" if contender.threads != 1 else "")
+    return words + (f", {contender.quantization}" if contender.quantization != "none" else "")
 
 
 def _capital(text: str) -> str:

@@ -164,7 +164,11 @@ class TestFromTheCommandLine:
         [
             ([], "Expected a .keras file, or a network"),
             (["--cell", "lstm", "--target", "coreml"], "Unknown target 'coreml'"),
-            (["--cell", "lstm", "--quantize", "int4"], "Unknown quantize 'int4'"),
+            (
+                ["--cell", "lstm", "--target", "litert,edgetpu"],
+                "Unknown target 'edgetpu': expected one of litert, onnx",
+            ),
+            (["--cell", "lstm", "--quantize", "none,int4"], "Unknown quantize 'int4'"),
             (["--cell", "lstm", "--unroll", "half"], "got 'half'"),
             (["--cell", "lstm", "--write", "model.onnx"], "ends in .tflite"),
             (["--cell", "lstm", "--write", "/dev/null/model.tflite"], "cannot write to '/dev/null'"),
@@ -180,6 +184,20 @@ class TestFromTheCommandLine:
         assert says in said
         assert "Traceback" not in said
         assert not (tmp_path / "logs").exists()
+
+
+def test_a_saved_model_of_several_signatures_is_refused(tmp_path, capsys):
+    model = keras.Sequential([keras.Input((4, 3)), keras.layers.LSTM(4)])
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for name in ("serve", "again"):
+        archive.add_endpoint(name, model.call, [keras.InputSpec(shape=(1, 4, 3), dtype="float32")])
+    archive.write_out(str(tmp_path / "exported"), verbose=False)
+    assert call("deploy", tmp_path / "exported", "--logdir", tmp_path / "logs") == 2
+    said = capsys.readouterr().err
+    assert "is a directory (a TensorFlow SavedModel), expected a .keras file" in said
+    assert said.endswith("model.save('x.keras').\n")
+    assert not (tmp_path / "logs").exists()
 
 
 class TestBadInputInPython:

@@ -7,8 +7,9 @@ import pytest
 
 from kerasunroll import Classification
 from kerasunroll.deployment.contender import Contender
+from kerasunroll.deployment.known import with_flex
 from kerasunroll.deployment.rows import deployment_rows
-from kerasunroll.deployment.run import with_flex
+from kerasunroll.deployment.table import deployment_table, operation_lines
 from kerasunroll.deployment.verdict import DeviceLimits, deployment_verdict
 from kerasunroll.measurement.records.environment import environment
 from kerasunroll.measurement.records.record import Outcome, Record
@@ -18,7 +19,8 @@ from kerasunroll.models import StackConfig
 def found(unroll, seconds, *, size=100_000, form="fixed", operations=("ADD", "WHILE"), **changes):
     """Return a contender and its record: two processes that each take 12 rounds, a percent apart."""
     stack = StackConfig(cell="lstm", input_shape=(8, 3), units=(4,), head=Classification(3), unroll=unroll)
-    contender = Contender(stack=stack, form=form, quantization=changes.pop("quantization", "none"))
+    options = {name: changes.pop(name) for name in ("quantization", "threads") if name in changes}
+    contender = Contender(stack=stack, form=form, **options)
     figures = {"file_bytes": size, "largest_difference": 1e-8, "largest_output": 1.0, "noise_db": 140.0}
     figures |= changes.pop("figures", {})
     rng = np.random.default_rng(len(contender.name))
@@ -30,7 +32,7 @@ def found(unroll, seconds, *, size=100_000, form="fixed", operations=("ADD", "WH
         figures={"inference_seconds": seconds, **figures} if seconds else {},
         samples={"inference_seconds": rounds} if seconds else {},
         operations=dict.fromkeys(operations, 2),
-        session="one",
+        session=changes.pop("session", "one"),
         environment=environment(),
         started=datetime.now(UTC),
         **changes,
@@ -126,6 +128,49 @@ def test_flex_is_tried_only_where_nothing_else_can_be_made():
     (flex,) = with_flex([failed, refused(), found(True, 1e-4), refused(True)])
     assert (flex.setting, flex.form, flex.quantization) == ("loop", "flex", "none")
     assert with_flex([found(False, 1e-4), refused()]) == []
+
+
+class TestThreads:
+    """One file, timed with several numbers of threads."""
+
+    def test_the_verdict_says_which_number_to_take(self):
+        said = verdict(found(False, 270e-6), found(True, 133e-6), found(True, 100e-6, threads=2))
+        assert said.take == "full fixed 2 threads"
+        ratio = said.ratios["full fixed"]
+        assert said.text.startswith("Take full with a fixed batch on 2 threads. It takes 100 μs an inference")
+        assert f"On 1 thread it takes 1.3× as long ({ratio.low:.1f} to {ratio.high:.1f})." in said.text
+
+    def test_where_more_are_no_faster_the_fewest_are_taken(self):
+        said = verdict(found(True, 100e-6, threads=2), found(True, 100e-6))
+        assert said.take == "full fixed"
+        assert "On 2 threads it takes as long" in said.text
+
+    def test_a_limit_of_latency_names_the_number_and_others_name_the_file_once(self):
+        both = [found(True, 133e-6, size=300), found(True, 100e-6, size=300, threads=2)]
+        assert verdict(*both, latency_seconds=120e-6).take == "full fixed 2 threads"
+        assert "takes 133 μs on 1 thread, and the limit is 120 μs" in verdict(*both, latency_seconds=120e-6).text
+        assert verdict(*both, flash_bytes=200).text == (
+            "No file can be recommended. Full with a fixed batch: takes 300 Bytes of flash, and the limit is 200 Bytes."
+        )
+
+    def test_the_table_has_a_column_and_what_cannot_be_made_is_one_row(self):
+        failed = {"form": "dynamic", "outcome": Outcome.FAILED, "cause": "no", "phase": "convert", "operations": ()}
+        rows = deployment_rows(
+            [
+                found(False, 270e-6),
+                found(False, 200e-6, threads=2),
+                found(False, 0, session=None, **failed),
+                found(False, 0, session=None, threads=2, **failed),
+            ]
+        )
+        table = deployment_table(rows)
+        assert [row[:2] for row in table.rows] == [
+            ["loop fixed", "1"],
+            ["loop fixed", "2"],
+            ["loop dynamic (failed)", "–"],
+        ]
+        assert "× loop fixed, 1 thread" in table.columns
+        assert operation_lines(rows) == ["loop fixed: 2 ADD, 2 WHILE."]
 
 
 def test_nothing_at_all():

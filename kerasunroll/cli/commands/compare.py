@@ -15,8 +15,7 @@ import typer
 from kerasunroll.api.progress import beside_the_bar, progress_bar
 from kerasunroll.cli.console import how_to_go_on, make_console, resumable
 from kerasunroll.cli.executors import executor_for, executor_words
-from kerasunroll.cli.options import SETTING_HELP, Cell, TrainingOptions, as_options, parse_units
-from kerasunroll.errors import InputError
+from kerasunroll.cli.options import SETTING_HELP, Cell, TrainingOptions, parse_units, refuse_beside_resume
 from kerasunroll.measurement.planning.quantities import parse_limits, parse_seconds
 from kerasunroll.training.threads import DEFAULT, Threads
 
@@ -130,7 +129,7 @@ def _run(
     command: str, options: GridOptions, given: frozenset[str], cells: list[Cell], settings: list[str], *, training: bool
 ) -> None:
     if options.resume:
-        _refuse_other_options(given)
+        refuse_beside_resume(given, WITH_RESUME)
     per_kind = options.per_node_type or (options.resume is not None and _is_per_kind(options.resume))
     with executor_for(options, per_kind=per_kind, mix_environments=options.mix_environments) as (executor, kinds):
         _run_on(executor, kinds, command, options, given, cells, settings, training=training)
@@ -247,14 +246,6 @@ def _model_grid(options: GridOptions, model: "SavedModel", settings: list[str]) 
 
 def _threads(options: GridOptions) -> list[Threads | None]:
     return [Threads.of(text) for text in options.threads or [DEFAULT]]
-
-
-def _refuse_other_options(given: frozenset[str]) -> None:
-    others = given - WITH_RESUME
-    if others:
-        raise InputError(
-            f"--resume goes on with the plan of the earlier run, so that {as_options(others)} cannot be given with it."
-        )
 
 
 def _print_news(console: "Console", group: "Sequence[Measured]") -> None:

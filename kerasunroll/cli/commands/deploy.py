@@ -1,17 +1,21 @@
 """`kerasunroll deploy`: can the network run on the device, and in which setting?"""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from kerasunroll.cli.console import make_console
-from kerasunroll.cli.options import SETTING_HELP, Cell, parse_units
+from kerasunroll.cli.console import how_to_go_on, make_console, resumable
+from kerasunroll.cli.options import SETTING_HELP, Cell, parse_units, refuse_beside_resume
 from kerasunroll.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from kerasunroll.deployment.result import Deployment
+    from kerasunroll.deployment.run import DeploymentRun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +31,12 @@ class DeployOptions:
     features: Annotated[int, typer.Option(min=1, help="numbers in a time step")] = 1
     outputs: Annotated[int, typer.Option(min=1, help="classes that it tells apart")] = 10
     unroll: Annotated[list[str] | None, typer.Option(help=f"{SETTING_HELP}; may be repeated")] = None
-    target: Annotated[list[str] | None, typer.Option(help="litert, onnx or saved_model; may be repeated")] = None
-    quantize: Annotated[list[str] | None, typer.Option(help="none, float16 or int8; may be repeated")] = None
+    target: Annotated[
+        list[str] | None, typer.Option(help="litert, onnx or saved_model; several with commas, or repeated")
+    ] = None
+    quantize: Annotated[
+        list[str] | None, typer.Option(help="none, float16 or int8; several with commas, or repeated")
+    ] = None
     batch_size: Annotated[int, typer.Option(min=1, help="sequences of one inference")] = 1
     threads: Annotated[list[int] | None, typer.Option(min=1, help="threads of the runtime; may be repeated")] = None
     streaming: Annotated[bool, typer.Option("--streaming", help="also one time step at a time, with states kept")] = (
@@ -50,6 +58,12 @@ class DeployOptions:
     seed: Annotated[int, typer.Option(min=0, help="draws weights and sequences")] = 0
     logdir: Annotated[Path, typer.Option(help="where files, logs and records go")] = Path("logs")
     budget: Annotated[str | None, typer.Option(help="time for everything, such as 5m")] = None
+    resume: Annotated[
+        Path | None, typer.Option(help="go on in this folder of an earlier run: make and time only what is missing")
+    ] = None
+    mix_environments: Annotated[
+        bool, typer.Option("--mix-environments", help="go on although machine or software changed")
+    ] = False
     time_limit: Annotated[
         list[str] | None, typer.Option(help="time for any phase, by default 10m, or one such as convert=2m")
     ] = None
@@ -59,10 +73,11 @@ class DeployOptions:
     max_rounds: Annotated[int, typer.Option(min=10, help="rounds of timing at most")] = 40
 
 
-_PASSED_ON = (
-    *("batch_size", "streaming", "flash_limit", "latency_limit", "builtins_only", "micro", "seed", "budget"),
-    *("memory_limit", "processes", "half_width", "max_rounds"),
+WITH_RESUME: Final = frozenset(
+    {"resume", "mix_environments", "write", "budget", "time_limit", "memory_limit"}
+    | {"processes", "half_width", "max_rounds", "flash_limit", "latency_limit", "builtins_only", "micro"}
 )
+"""The options that go with --resume: what is tried stands in the plan."""
 
 
 def deploy(options: DeployOptions, given: frozenset[str]) -> None:
@@ -70,27 +85,80 @@ def deploy(options: DeployOptions, given: frozenset[str]) -> None:
     import os
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
-    from kerasunroll.api.deploying import deploy as deploy_model
-    from kerasunroll.deployment.contender import SUFFIXES
+    if options.resume:
+        refuse_beside_resume(given, WITH_RESUME)
+    from kerasunroll.api.functions import limits_of
+    from kerasunroll.api.progress import progress_bar
 
-    suffixes = {SUFFIXES[target] for target in options.target or ["litert"] if target in SUFFIXES}
-    if options.write and options.write.suffix not in suffixes:
-        raise InputError(f"--write: expected a name that ends in {' or '.join(suffixes)}, got '{options.write}'.")
-    if options.write:
-        _check_writable(options.write)
-    deployment = deploy_model(
+    rules = limits_of(
+        options.budget,
+        options.time_limit or (),
+        options.memory_limit,
+        options.processes,
+        options.half_width,
+        options.max_rounds,
+    )
+    console = make_console()
+    run = _run(options, given)
+    for damaged in run.damaged:
+        console.print(f"Set aside: '{damaged.path}': {damaged.reason}. It is made or timed again.", style="red")
+    for name in run.remade:
+        console.print(f"'{name}' is not as it was made. It is made again.", style="red")
+    go_on = how_to_go_on("deploy", run.folder, ["--write", str(options.write)] if options.write else [])
+    with resumable(go_on):
+        with progress_bar() as on_progress:
+            deployment = run.carry_out(rules, on_progress)
+        _show(console, deployment, options.write)
+    _end(console, deployment, go_on)
+
+
+def _run(options: DeployOptions, given: frozenset[str]) -> "DeploymentRun":
+    from kerasunroll.api.deploying import LIMITS, device_limits
+    from kerasunroll.api.request.deployment import new_deployment
+    from kerasunroll.deployment.run import DeploymentRun
+
+    limits = device_limits(
+        options.flash_limit, options.latency_limit, builtins_only=options.builtins_only, micro=options.micro
+    )
+    if options.resume:
+        run = DeploymentRun.begun(
+            options.resume, limits if given & LIMITS else None, mix_environments=options.mix_environments
+        )
+        _check_write(options.write, {each.target for each in run.known.plan.contenders})
+        return run
+    targets = _words(options.target) or ["litert"]
+    _check_write(options.write, targets)
+    return new_deployment(
         _network(options, given),
         _sequences(options),
+        options.logdir / "deploy",
+        limits,
         unroll=options.unroll or ["loop", "full", "own-loop"],
-        target=options.target or ["litert"],
-        quantize=options.quantize or ["none"],
+        target=targets,
+        quantize=_words(options.quantize) or ["none"],
+        batch_size=options.batch_size,
         threads=options.threads or [1],
+        streaming=options.streaming,
         custom_objects=options.custom_objects or (),
-        time_limit=options.time_limit or (),
-        folder=options.logdir / "deploy",
-        **{name: getattr(options, name) for name in _PASSED_ON},
+        seed=options.seed,
     )
-    _show(deployment, options.write)
+
+
+def _words(given: list[str] | None) -> list[str]:
+    """Return what was given with commas, in an option that was repeated, or both, as one list."""
+    return [word.strip() for each in given or [] for word in each.split(",")]
+
+
+def _check_write(path: Path | None, targets: Collection[str]) -> None:
+    """Say before anything is made that the file of no target could be written so."""
+    from kerasunroll.deployment.contender import SUFFIXES
+
+    if path is None:
+        return
+    suffixes = sorted({SUFFIXES[target] for target in targets if target in SUFFIXES})
+    if path.suffix not in suffixes:
+        raise InputError(f"--write: expected a name that ends in {' or '.join(suffixes)}, got '{path}'.")
+    _check_writable(path)
 
 
 def _check_writable(path: Path) -> None:
@@ -130,17 +198,18 @@ def _sequences(options: DeployOptions) -> Any:
     return source.probed(max(256, options.batch_size))
 
 
-def _show(deployment: "Deployment", write: Path | None) -> None:
+def _show(console: "Console", deployment: "Deployment", write: Path | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from kerasunroll.deployment.table import deployment_table, operation_lines
 
-    console = make_console()
     texts = deployment_table(deployment.rows)
     table = Table()
     for number, column in enumerate(texts.columns):
-        table.add_column(Text(column), justify="right" if 0 < number < 5 else "left")
+        table.add_column(
+            Text(column), overflow="fold", justify="right" if 0 < number < len(texts.columns) - 2 else "left"
+        )
     for row in texts.rows:
         table.add_row(*map(Text, row))
     console.print(table, soft_wrap=False)
@@ -149,7 +218,13 @@ def _show(deployment: "Deployment", write: Path | None) -> None:
     console.print(deployment.verdict.text, style="bold", soft_wrap=False)
     for name in ("report.html", "report.md"):
         console.print(str(deployment.report(deployment.folder / name)))
-    if write:
+    if write and not deployment.missing:
         console.print(str(deployment.write(write)))
+
+
+def _end(console: "Console", deployment: "Deployment", go_on: str) -> None:
+    """Say how to go on where something is missing, and end with status 1 where there is nothing to take."""
+    if missing := deployment.missing:
+        console.print(f"Not measured to the end: {', '.join(missing)}. Go on with: {go_on}", soft_wrap=False)
     if deployment.verdict.take is None:
         raise typer.Exit(1)

@@ -1,23 +1,18 @@
 """What is known of data that were given in Python, without opening them."""
 
-import hashlib
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kerasunroll.errors import DataError
+from kerasunroll.files import checksums
 
 FACTS_FILE: Final = "facts.json"
 
 
 def _checksums(folder: Path) -> dict[str, str]:
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != FACTS_FILE:
-            with path.open("rb") as file:
-                found[str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+    return {name: each for name, each in checksums(folder, folder).items() if Path(name).name != FACTS_FILE}
 
 
 class GivenFacts(BaseModel):

@@ -33,6 +33,23 @@ def open_file(contender: Contender, path: Path) -> Run:
             return _saved_model(path)
 
 
+def use_threads(contender: Contender) -> None:
+    """Give TensorFlow as many threads as a contender has; the other runtimes get theirs with the file.
+
+    Args:
+        contender: `Contender`.
+
+    Raises:
+        RuntimeError: If TensorFlow has run something in this process already.
+    """
+    if contender.target != "saved_model":
+        return
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(contender.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(contender.threads)
+
+
 def runtime_name(contender: Contender) -> str:
     """Return which runtime runs a contender's file here, with its version."""
     if contender.target == "onnx":

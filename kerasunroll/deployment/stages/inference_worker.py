@@ -20,11 +20,12 @@ def main() -> None:
         import numpy as np
 
         from kerasunroll.deployment.contender import Contender
-        from kerasunroll.deployment.formats.running import open_file, runtime_name
+        from kerasunroll.deployment.formats.running import open_file, runtime_name, use_threads
 
         contender = Contender(**channel.job["contender"])
         with np.load(channel.job["batch"]) as file:
             batch = [file[f"arr_{place}"] for place in range(len(file.files))]
+        use_threads(contender)
         run = open_file(contender, Path(channel.job["path"]))
 
         def timed(count: int, of: int) -> list[float]:

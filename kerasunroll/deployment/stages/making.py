@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kerasunroll.deployment.contender import FORMS, Contender
+from kerasunroll.files import checksums, write_whole
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.environment import environment
@@ -24,7 +25,7 @@ def make_files(
     at_once: int,
     keep: Callable[[Record], object],
 ) -> list[Record]:
-    """Make a file for each contender, see whether it computes the same, and return a record each.
+    """Make a file for each contender, see whether it computes the same, and return a record each: of the file's label.
 
     A file that cannot be made gives a record that says so; the others go on.
 
@@ -51,15 +52,37 @@ def file_of(contender: Contender, folder: Path) -> Path:
     return folder / "files" / contender.file_name
 
 
+def is_intact(contender: Contender, folder: Path) -> bool:
+    """Return whether the file of a contender is still as it was made.
+
+    Its checksums lie beside it, as `sha256sum --check` reads them.
+    """
+    try:
+        return _checksums_of(contender, folder).read_text() == _checksum_lines(contender, folder)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _checksums_of(contender: Contender, folder: Path) -> Path:
+    path = file_of(contender, folder)
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _checksum_lines(contender: Contender, folder: Path) -> str:
+    path = file_of(contender, folder)
+    return "".join(f"{checksum}  {name}\n" for name, checksum in checksums(path, path.parent).items())
+
+
 def log_of(contender: Contender, folder: Path, number: int = 0) -> Path:
     """Return where the log of a contender's process goes: 0 makes the file, those after it time it."""
-    return folder / "logs" / f"{contender.file_name}{f'_{number}' if number else ''}.log"
+    name = f"{contender.run_name}_{number}" if number else contender.file_name
+    return folder / "logs" / f"{name}.log"
 
 
 def _make(contender: Contender, folder: Path, counter: ProgressCounter, workers: Workers) -> Record:
     def on_phase(phase: str) -> None:
         done = PHASES.index(phase) / (len(PHASES) - 1)
-        counter.report(contender.name, f"{contender.name}: {phase}", done)
+        counter.report(contender.label, f"{contender.label}: {phase}", done)
 
     made: dict[str, Any] = {}
     started, path = datetime.now(UTC), file_of(contender, folder)
@@ -72,9 +95,11 @@ def _make(contender: Contender, folder: Path, counter: ProgressCounter, workers:
     )
     on_phase("end")
     error = ending.error
+    if not error:
+        write_whole(_checksums_of(contender, folder), _checksum_lines(contender, folder))
     return Record(
         configuration=contender.question(),
-        variant=contender.name,
+        variant=contender.label,
         outcome=error.outcome if error else Outcome.DONE,
         cause=error.cause if error else None,
         phase=error.phase if error else None,

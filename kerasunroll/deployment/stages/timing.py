@@ -16,6 +16,7 @@ from kerasunroll.deployment.stages.making import file_of, log_of
 from kerasunroll.measurement.planning.rules import Rules
 from kerasunroll.measurement.progress import ProgressCounter
 from kerasunroll.measurement.records.record import Outcome, Record, Stopped
+from kerasunroll.measurement.stages.endings import budget_spent
 from kerasunroll.measurement.statistics.rounds import MIN_ROUNDS, compare_rounds, needs_more_rounds, steady_seconds
 from kerasunroll.measurement.workers.environment_variables import TIMED
 from kerasunroll.measurement.workers.worker import Worker, WorkerError
@@ -52,7 +53,11 @@ class _Timed:
     def result(self, session: str, stopped_by: Stopped | None) -> Record:
         fewest = min(map(len, self.rounds), default=0)
         rounds = [taken[:fewest] for taken in self.rounds]
-        changes: dict[str, Any] = {"session": session, "stopped_by": stopped_by}
+        changes: dict[str, Any] = {
+            "variant": self.contender.name,
+            "session": session,
+            "stopped_by": stopped_by,
+        }
         if self.runtime:
             changes["path"] = f"{self.record.path}, by {self.runtime}"
         if fewest:
@@ -60,6 +65,8 @@ class _Timed:
                 "figures": {**self.record.figures, INFERENCE: steady_seconds(rounds)},
                 "samples": {INFERENCE: rounds},
             }
+        if not fewest:
+            self.error = self.error or budget_spent("steady")
         if self.error:
             changes |= {"outcome": self.error.outcome, "cause": self.error.cause, "phase": self.error.phase}
         return Record(**(self.record.model_dump(exclude={"created", "key"}) | changes))
@@ -74,10 +81,10 @@ def time_files(
     keep: Callable[[Record], object],
     seed: int = 0,
 ) -> list[Record]:
-    """Time one inference of every file that was made, in turns, and return the records with it, in order.
+    """Time one inference of every file that was made, in turns, and return the records with it.
 
     Args:
-        made: Contenders with their records of `make_files`; those that have no file stay as they are.
+        made: Contenders with their records of `make_files`; those that have no file are left out.
         folder: Path. The folder of the comparison.
         batch: Path of the file with the batch.
         rules: `Rules`.
@@ -85,8 +92,7 @@ def time_files(
         keep: Called with each record.
         seed: Integer. Draws the order of turns.
     """
-    timed = [_Timed(contender, record) for contender, record in made]
-    running = [each for each in timed if each.record.outcome is Outcome.DONE]
+    running = [_Timed(contender, record) for contender, record in made if record.outcome is Outcome.DONE]
     session, stopped_by = uuid4().hex, None
     with ExitStack() as alive:
         for number in range(rules.processes):
@@ -94,7 +100,7 @@ def time_files(
             for each in running if number % 2 == 0 else reversed(running):
                 _start(each, folder, batch, rules, number, alive)
         stopped_by = _take_rounds(running, rules, counter, random.Random(seed))  # noqa: S311 - the order of turns
-    records = [each.result(session, stopped_by) if each in running else each.record for each in timed]
+    records = [each.result(session, stopped_by) for each in running]
     for record in records:
         keep(record)
     return records

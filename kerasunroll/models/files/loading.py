@@ -180,6 +180,8 @@ def _check_format(path: Path) -> None:
             )
         with path.open("rb") as file:
             start = file.read(len(_ZIP))
+    except InputError:  # it is a ValueError as well
+        raise
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"No such file: '{path}' (looked for {path.absolute()}).") from None
     except PermissionError:
