@@ -5,7 +5,6 @@ from inspect import Parameter, signature
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import tree
 from keras.src import backend
 
@@ -75,7 +74,8 @@ class ThroughTime(keras.layers.RNN):
         self.recompute = checked_recompute(recompute)
         check_together(self.unroll, self.recompute)
         if getattr(self, "use_cudnn", False) and not self._cudnn_can_run():
-            # Keras's constructor forbids XLA for cuDNN's sake, and looks neither at recurrent dropout nor at our options.
+            # For cuDNN's sake Keras's constructor forbids XLA: also where recurrent dropout, or one of our options, keeps
+            # cuDNN from running.
             self.supports_jit = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

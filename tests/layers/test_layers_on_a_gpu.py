@@ -1,4 +1,4 @@
-"""Which code runs on a GPU: traced where there is none, as cuDNN's operation can be traced everywhere and run nowhere else.
+"""Which code runs on a GPU, read from graphs that are traced without one: cuDNN's operation is known everywhere.
 
 The only stand-in is the answer to Keras's question whether there is a GPU. What it makes of the answer is its own code.
 """
