@@ -248,15 +248,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20, help="at most, and at least 10 (default: 20)")
     parser.add_argument("--folder", type=Path, help="default: logs/gpu, or logs/gpu-on-cpu with --device cpu")
     parser.add_argument("--page", type=Path, help=f"default: {PAGE} with --device gpu, else none")
-    options = parser.parse_args()
     try:
-        sys.exit(run(options))
-    except InputError as error:
-        sys.exit(_said(error, 2))
+        sys.exit(run(parser.parse_args()))
     except KerasunrollError as error:
-        sys.exit(_said(error, 1))
+        print(error, file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)
     except KeyboardInterrupt:
-        sys.exit(_said("Interrupted. The same command goes on where it was.", 130))
+        print("Interrupted. The same command goes on where it was.", file=sys.stderr)
+        sys.exit(130)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -294,11 +293,6 @@ def _as_json(rows: Sequence[tuple[Case, Sequence[Row]]], device: str) -> str:
     ]
     facts = environment().model_dump(mode="json")
     return json.dumps({"device": device, "environment": facts, "rows": listed}, indent=1) + "\n"
-
-
-def _said(message: object, status: int) -> int:
-    print(message, file=sys.stderr)
-    return status
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ class ThroughTime(keras.layers.RNN):
         self.recompute = checked_recompute(recompute)
         check_together(self.unroll, self.recompute)
         if getattr(self, "use_cudnn", False) and not self._cudnn_can_run():
-            # For cuDNN's sake Keras's constructor forbids XLA: also where recurrent dropout, or one of our options, keeps
+            # Keras's constructor forbids XLA for cuDNN's sake, also where recurrent dropout or one of our options keeps
             # cuDNN from running.
             self.supports_jit = True
 
