@@ -201,7 +201,7 @@ def _figures(row: Row, *, on_gpu: bool) -> tuple[str, ...]:
     differences = [row.figures.get(f"largest_difference_{when}") for when in ("before", "after")]
     return (
         format_seconds(step),
-        f"{ratio.ratio:.2f} ({ratio.low:.2f} to {ratio.high:.2f})" if ratio else "–",
+        f"{ratio.ratio:.3g} ({ratio.low:.3g} to {ratio.high:.3g})" if ratio else "–",
         format_seconds(fmean(ready) if ready else None),
         peak,
         " / ".join("–" if each is None else f"{each:.0e}" for each in differences),
