@@ -5,8 +5,8 @@ from inspect import Parameter, signature
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import tree
+from keras.src import backend
 
 from kerasunroll.errors import InputError
 from kerasunroll.layers import fast
@@ -73,6 +73,10 @@ class ThroughTime(keras.layers.RNN):
         self.truncate = checked_truncate(truncate)
         self.recompute = checked_recompute(recompute)
         check_together(self.unroll, self.recompute)
+        if getattr(self, "use_cudnn", False) and not self._cudnn_can_run():
+            # Keras's constructor forbids XLA for cuDNN's sake, also where recurrent dropout or one of our options keeps
+            # cuDNN from running.
+            self.supports_jit = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -167,14 +171,29 @@ class ThroughTime(keras.layers.RNN):
     def _left_to_cudnn(self) -> bool:
         """Tell whether Keras's layer is to run cuDNN's kernel, or to say why it cannot."""
         use_cudnn = getattr(self, "use_cudnn", False)
-        as_it_can = self.unroll is False and self.truncate is None and self.recompute is False
-        if use_cudnn is True and not as_it_can:
+        if use_cudnn is True and not self._runs_plainly:
             raise InputError(
                 f"Layer '{self.name}' with use_cudnn=True can run only as cuDNN does, with unroll=False, "
                 f"truncate=None and recompute=False, got unroll={self.unroll}, truncate={self.truncate} and "
                 f"recompute={self.recompute}. Use use_cudnn='auto'."
             )
-        return use_cudnn is True or (use_cudnn == "auto" and as_it_can and bool(tf.config.list_logical_devices("GPU")))
+        return use_cudnn is True or (use_cudnn == "auto" and self._cudnn_can_run())
+
+    @property
+    def _runs_plainly(self) -> bool:
+        return self.unroll is False and self.truncate is None and self.recompute is False
+
+    def _cudnn_can_run(self) -> bool:
+        """Tell whether Keras's LSTM or GRU would run cuDNN's kernel here, as it decides in `inner_loop`."""
+        cell = self.cell
+        of_gru = {"reset_after": cell.reset_after} if isinstance(cell, keras.layers.GRUCell) else {}
+        return (
+            self._runs_plainly
+            and not cell.recurrent_dropout
+            and backend.cudnn_ok(
+                cell.activation, cell.recurrent_activation, unroll=False, use_bias=cell.use_bias, **of_gru
+            )
+        )
 
     def _run(self, step: Any, sequences: Any, initial_state: Any, **options: Any) -> Any:
         check_known_states(self, sequences, initial_state)
