@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kerasunroll.backend import require_backend
 from kerasunroll.cli.console import make_console
 from kerasunroll.cli.options import SETTING_HELP, Cell, parse_units
 from kerasunroll.errors import InputError
@@ -70,6 +71,7 @@ def deploy(options: DeployOptions, given: frozenset[str]) -> None:
     import os
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+    require_backend("deploy")
     from kerasunroll.api.deploying import deploy as deploy_model
     from kerasunroll.deployment.contender import SUFFIXES
 
