@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import types
+from importlib.metadata import PackageNotFoundError
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "report"))
 from fixed_run import write_run
 
+from kerasunroll import backend
 from kerasunroll.backend import require_backend
 from kerasunroll.errors import BackendError, InputError
 from kerasunroll.measurement.workers.worker import Worker, WorkerError
@@ -178,17 +180,16 @@ def test_what_does_not_need_it_works(place, tmp_path):
         assert (tmp_path / name).stat().st_size > 0
 
 
-def test_the_command_itself_ends_without_a_traceback(place, tmp_path):
-    variables, _, way_out = place
+def test_the_command_itself_ends_without_a_traceback(tmp_path):
     program = "from kerasunroll.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", program, "train", "--logdir", str(tmp_path / "logs")],
-        env=variables,
+        env={**os.environ, **hides_tensorflow(tmp_path)},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 2
-    assert way_out in done.stderr
+    assert "pip install 'kerasunroll[tensorflow]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -223,17 +224,17 @@ except ModuleNotFoundError as error:
 
 
 @pytest.mark.parametrize(
-    ("variable", "file", "backend"),
+    ("variable", "file", "taken"),
     [("jax", None, "jax"), ("jax", "torch", "jax"), ("", "torch", "torch"), (None, "jax", "jax")],
 )
-def test_the_backend_is_the_one_that_keras_takes(variable, file, backend, tmp_path):
+def test_the_backend_is_the_one_that_keras_takes(variable, file, taken, tmp_path):
     if file:
         (tmp_path / "keras.json").write_text(json.dumps({"backend": file}))
     variables = {**os.environ, "KERAS_HOME": str(tmp_path), "KERAS_BACKEND": variable}
     variables = {name: value for name, value in variables.items() if value is not None}
     program = "from kerasunroll.backend import _backend\nprint(_backend()[0])" + IMPORTS_KERAS
     done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [backend, backend]
+    assert done.stdout.split() == [taken, taken]
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"epsilon": 1e-7}', None])
@@ -255,6 +256,32 @@ def test_keras_that_was_imported_counts_more_than_what_is_set(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     with pytest.raises(BackendError, match=r"^This test needs .*: run KERAS_BACKEND=tensorflow .*import of keras\.$"):
         require_backend("This test")
+
+
+@pytest.mark.parametrize(
+    ("installed", "complaint"),
+    [
+        ({"tensorflow": "2.21.0", "keras": "3.15.1"}, None),
+        ({"tf-nightly": "2.22.0.dev20261026", "keras-nightly": "3.16.0.dev2026102704"}, None),
+        ({"tensorflow-cpu": "2.9.1", "keras": "3.15.1"}, "tensorflow 2.18 or later, but 2.9.1 is installed"),
+        ({"tensorflow": "2.21.0", "keras": "3.5.0"}, "keras 3.8 or later, but 3.5.0 is installed"),
+        ({}, None),  # one that was built by hand
+    ],
+)
+def test_what_is_too_old_is_refused(installed, complaint, monkeypatch):
+    def version(name):
+        if name not in installed:
+            raise PackageNotFoundError(name)
+        return installed[name]
+
+    asked = ["numpy>=2", 'keras<4,>=3.8; extra == "tensorflow"', 'tensorflow<3,>=2.18; extra == "tensorflow"']
+    monkeypatch.setattr(backend, "version", version)
+    monkeypatch.setattr(backend, "requires", {"kerasunroll": asked}.get)
+    if complaint is None:
+        backend.require_tensorflow("This test")
+    else:
+        with pytest.raises(BackendError, match=f"^This test needs {complaint}: pip install "):
+            backend.require_tensorflow("This test")
 
 
 def test_it_can_be_caught_as_an_input_error_and_as_an_import_error(monkeypatch):

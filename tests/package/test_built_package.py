@@ -134,5 +134,18 @@ def test_what_trains_says_what_is_missing(installed, tmp_path):
     assert "BackendError: kerasunroll.layers needs TensorFlow" in done.stderr.splitlines()[-1]
 
 
+def test_a_tensorflow_that_is_too_old_is_refused(installed, tmp_path):
+    """pip does not refuse it: the core asks for none."""
+    module, facts = tmp_path / "old" / "tensorflow", tmp_path / "old" / "tensorflow_cpu-2.10.0.dist-info"
+    module.mkdir(parents=True)
+    facts.mkdir()
+    (module / "__init__.py").write_text("raise SystemExit('imported')")
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: tensorflow-cpu\nVersion: 2.10.0\n")
+    program = f"import sys; sys.path.append({str(tmp_path / 'old')!r}); import kerasunroll.layers"
+    done = run(installed / "python", "-c", program, status=1, cwd=tmp_path)
+    (lowest,) = re.findall(r"'tensorflow>=([\d.]+)", str(PROJECT["optional-dependencies"]["tensorflow"]))
+    assert f"needs tensorflow {lowest} or later, but 2.10.0 is installed" in done.stderr.splitlines()[-1]
+
+
 def normalised(requirement: str) -> str:
     return re.sub(r"[-.]", "_", requirement.lower())

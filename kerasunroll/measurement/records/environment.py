@@ -1,31 +1,24 @@
 """The facts about a machine and its software that make two measurements comparable, or not."""
 
-import contextlib
 import csv
 import os
 import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+from kerasunroll.backend import installed_version
 from kerasunroll.measurement.records.frozen import Frozen
 from kerasunroll.units import format_bytes
 
-PACKAGES = {
-    "kerasunroll": ("kerasunroll",),
-    "keras": ("keras", "keras-nightly"),
-    "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-rocm", "tf-nightly", "tf-nightly-cpu"),
-    "numpy": ("numpy",),
-}
-"""Packages whose version is a fact, each with the names of the builds that may be installed of it."""
+PACKAGES = ("kerasunroll", "keras", "tensorflow", "numpy")
 
 FLAG = re.compile(
     r"(TF2?|XLA|OMP|GOMP|KMP|MKL|ONEDNN|DNNL|OPENBLAS|EIGEN|CUDA|CUDNN|NCCL|NVIDIA|KERAS|MALLOC|TCMALLOC)_\w+"
@@ -179,15 +172,8 @@ def _cpu_quota() -> float:
 
 
 def _versions() -> dict[str, str]:
-    installed = {package: _version(builds) for package, builds in PACKAGES.items()}
+    installed = {package: installed_version(package) or "not installed" for package in PACKAGES}
     return {"python": platform.python_version(), **installed}
-
-
-def _version(builds: Sequence[str]) -> str:
-    for build in builds:
-        with contextlib.suppress(PackageNotFoundError):
-            return version(build)
-    return "not installed"
 
 
 def _flags(variables: Mapping[str, str]) -> dict[str, str]:
