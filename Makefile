@@ -9,11 +9,12 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 
-.PHONY: help compare test test-cluster docs lint format check-python clean
+.PHONY: help compare test test-package test-cluster docs lint format check-python clean
 
 help:
 	@echo "make compare       set up, then train loop and unrolled on real data and compare them"
 	@echo "make test          set up, then run the tests"
+	@echo "make test-package  set up, then build the package, install it into an empty environment and run it"
 	@echo "make test-cluster  set up, then run the tests on a Ray cluster of three nodes"
 	@echo "make docs          set up, then build the documentation into site/"
 	@echo "make lint          set up, then lint, format check and types"
@@ -24,6 +25,9 @@ compare: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/pytest
+
+test-package: $(VENV)/.installed-dev
+	$(BIN)/pytest -m package -n 0
 
 test-cluster: $(VENV)/.installed-dev
 	$(BIN)/pytest -m cluster -n 0
@@ -49,7 +53,7 @@ $(BIN)/python: | check-python
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tensorflow]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python

@@ -17,6 +17,10 @@ class SettingError(InputError):
     """An unroll setting is not one of `False`, `True` and an integer `k >= 2`."""
 
 
+class BackendError(InputError, ImportError):
+    """TensorFlow is not installed, or Keras runs on another backend."""
+
+
 class DataError(InputError):
     """A data source is missing, malformed or too small."""
 

@@ -17,6 +17,7 @@ from kerasunroll.advice.amounts import work
 from kerasunroll.advice.model import FIGURES, Example, fit_factors
 from kerasunroll.advice.network import Network
 from kerasunroll.advice.reference import Reference
+from kerasunroll.backend import require_backend
 from kerasunroll.cache import cache_folder
 from kerasunroll.errors import InputError, RunError
 from kerasunroll.files import write_whole
@@ -159,8 +160,10 @@ def measure_machine(reference: Reference, on_progress: OnProgress) -> Calibratio
     """Measure this machine in a fresh process.
 
     Raises:
+        BackendError: If TensorFlow is not installed, or Keras has another backend.
         RunError: If that failed; the message says why.
     """
+    require_backend("Measuring this machine for advice")
     examples = []
     start_bytes = 0
     for group, message in measure_groups(GROUPS, ROUNDS, on_progress):

@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any, Final
 
+from kerasunroll.backend import require_backend
 from kerasunroll.measurement.workers.channel import open_channel
 
 BLOCK_SECONDS: Final = 0.03
@@ -33,6 +34,7 @@ def main() -> None:
     """Time the groups of the job."""
     with open_channel() as channel:
         channel.phase("import")
+        require_backend("A worker")
         import keras
         import psutil
 

@@ -25,4 +25,4 @@ _HOMES = {
     "measure": "kerasunroll.api.functions",
 }
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__, on_tensorflow={"compare", "deploy", "measure"})

@@ -39,4 +39,4 @@ _HOMES = {
     "comparison_callbacks": "kerasunroll.callbacks.comparison",
 }
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__, on_tensorflow=_HOMES)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from kerasunroll.backend import require_backend
 from kerasunroll.cli.console import make_console
 from kerasunroll.cli.options import TrainingOptions, Where
 from kerasunroll.errors import InputError
@@ -44,6 +45,20 @@ def executor_for(
             executor = RayExecutor(per_kind=per_kind, mix_environments=mix_environments)
         console.print(executor.describe())
         yield executor, executor.kinds if per_kind else ()
+
+
+def check_backend(options: TrainingOptions, command: str) -> None:
+    """See that this machine can measure, where it is the one to do so; nodes of a cluster see for themselves.
+
+    Args:
+        options: `TrainingOptions`.
+        command: String. The command that measures.
+
+    Raises:
+        BackendError: If TensorFlow is not installed here, or Keras has another backend.
+    """
+    if options.executor is Where.LOCAL:
+        require_backend(command)
 
 
 def executor_words(options: TrainingOptions) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerasunroll.backend import require_tensorflow
 from kerasunroll.data.splits import Array
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def shuffled_batches(arrays: Any, sequences: int, batch_size: int, *, seed: int,
     Returns:
         A `tf.data.Dataset`; one pass over it is one epoch.
     """
+    require_tensorflow("Batches of a data source")
     import tensorflow as tf
 
     batches = sequences // batch_size
@@ -56,6 +58,7 @@ def batches_in_order(arrays: Any, batch_size: int) -> "tf.data.Dataset":
         arrays: Arrays of one length, nested as `evaluate` takes them.
         batch_size: Integer, at least 1.
     """
+    require_tensorflow("Batches of a data source")
     import tensorflow as tf
 
     with tf.device("CPU:0"):

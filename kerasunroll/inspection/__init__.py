@@ -63,4 +63,4 @@ _HOMES = {
     "tapped": "kerasunroll.inspection.taps.tapped_model",
 }
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__, on_tensorflow=_HOMES)

@@ -43,4 +43,4 @@ _HOMES = {
     "with_unroll": "kerasunroll.models.conversion.with_unroll",
 }
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__, on_tensorflow=_HOMES)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kerasunroll.backend import require_backend
 from kerasunroll.cli.console import make_console
 from kerasunroll.cli.loaded_model import batches_for, load
 from kerasunroll.cli.model_options import ModelOptions
@@ -58,6 +59,7 @@ class Proof:
 def check(options: CheckOptions, given: frozenset[str]) -> None:  # noqa: ARG001
     """Convert a saved model to another setting, and prove that it computes the same, or name what differs."""
     setting = parse_settings(options.unroll)
+    require_backend("check")
     console = make_console()
     with in_double_meanwhile(options, setting) as ask, working(console, quiet=options.json) as on_progress:
         model = load(options, on_progress)

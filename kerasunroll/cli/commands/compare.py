@@ -14,7 +14,7 @@ import typer
 
 from kerasunroll.api.progress import beside_the_bar, progress_bar
 from kerasunroll.cli.console import how_to_go_on, make_console, resumable
-from kerasunroll.cli.executors import executor_for, executor_words
+from kerasunroll.cli.executors import check_backend, executor_for, executor_words
 from kerasunroll.cli.options import SETTING_HELP, Cell, TrainingOptions, parse_units, refuse_beside_resume
 from kerasunroll.measurement.planning.quantities import parse_limits, parse_seconds
 from kerasunroll.training.threads import DEFAULT, Threads
@@ -164,6 +164,8 @@ def _run_on(
         plan = _plan(options, given, cells, settings, kinds, training=training)
         undertaking = Undertaking(plan, replace(rules, inference=plan.inference), executor)
     plan, rules = undertaking.plan, undertaking.rules
+    if not options.dry_run:
+        check_backend(options, command)
     for damaged in undertaking.damaged:
         console.print(f"Set aside: '{damaged.path}': {damaged.reason}. It is measured again.", style="red")
     if plan.model:

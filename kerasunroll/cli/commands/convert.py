@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from kerasunroll.backend import require_backend
 from kerasunroll.cli.commands.check import prove, show_proof, working
 from kerasunroll.cli.console import make_console
 from kerasunroll.cli.loaded_model import load
@@ -34,6 +35,7 @@ def convert(options: ConvertOptions, given: frozenset[str]) -> None:  # noqa: AR
     """Write a saved model in another setting, after proving that it computes the same."""
     _check_output(options)
     setting = parse_settings(options.unroll)
+    require_backend("convert")
     console = make_console()
     proof = None
     meanwhile = nullcontext(alone) if options.force else in_double_meanwhile(options, setting, options.implementation)

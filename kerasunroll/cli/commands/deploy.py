@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from kerasunroll.backend import require_backend
 from kerasunroll.cli.console import how_to_go_on, make_console, resumable
 from kerasunroll.cli.options import SETTING_HELP, Cell, parse_units, refuse_beside_resume
 from kerasunroll.errors import InputError
@@ -85,6 +86,7 @@ def deploy(options: DeployOptions, given: frozenset[str]) -> None:
     import os
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+    require_backend("deploy")
     if options.resume:
         refuse_beside_resume(given, WITH_RESUME)
     from kerasunroll.api.functions import limits_of

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from kerasunroll.backend import require_backend
 from kerasunroll.cli.console import make_console
 from kerasunroll.cli.options import SETTING_HELP, Cell, parse_units
 from kerasunroll.errors import InputError
@@ -136,6 +137,7 @@ def _network(options: DrawOptions, given: frozenset[str]) -> "Network":
 
 def _network_of_model(options: DrawOptions, path: Path) -> "Network":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+    require_backend("draw --model")
     from kerasunroll.figures.diagram.from_model import network_of
     from kerasunroll.models.files.loading import load_model
 

@@ -8,7 +8,7 @@ import typer
 
 from kerasunroll.api.progress import progress_bar
 from kerasunroll.cli.console import interruptible, make_console
-from kerasunroll.cli.executors import executor_for
+from kerasunroll.cli.executors import check_backend, executor_for
 from kerasunroll.cli.options import SETTING_HELP, Cell, TrainingOptions, parse_units
 from kerasunroll.errors import RunError
 from kerasunroll.settings import parse_settings
@@ -55,6 +55,7 @@ def train(options: TrainOptions, given: frozenset[str]) -> None:
     source = open_source(options.source, timesteps=options.timesteps, examples=options.examples, seed=options.seed)
     config = _config(options, model, source, given)
     config.check(source)
+    check_backend(options, "train")
     if model:
         console.print(model.describe())
     console.print(source.describe())

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from kerasunroll.backend import require_backend
 from kerasunroll.measurement.workers.channel import open_channel
 
 
@@ -15,6 +16,7 @@ def main() -> None:
     """Make what the job describes."""
     with open_channel() as channel:
         channel.phase("import")
+        require_backend("A worker")
         from kerasunroll.deployment.contender import Contender
         from kerasunroll.deployment.formats.converting import convert, inputs_of, one_step_at_a_time
         from kerasunroll.deployment.formats.reading import operations_of, size_of

@@ -8,13 +8,13 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+from kerasunroll.backend import installed_version
 from kerasunroll.measurement.records.frozen import Frozen
 from kerasunroll.units import format_bytes
 
@@ -172,13 +172,8 @@ def _cpu_quota() -> float:
 
 
 def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
+    installed = {package: installed_version(package) or "not installed" for package in PACKAGES}
+    return {"python": platform.python_version(), **installed}
 
 
 def _flags(variables: Mapping[str, str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ The job holds the `TrainingConfig` (`config`) and the folder that the network's 
 announces the phases `import`, `build`, `training` and `forward`, and at last sends the figures.
 """
 
+from kerasunroll.backend import require_backend
 from kerasunroll.measurement.workers.channel import open_channel
 
 
@@ -11,6 +12,7 @@ def main() -> None:
     """Count what the job describes."""
     with open_channel() as channel:
         channel.phase("import")
+        require_backend("A worker")
         from kerasunroll.measurement.stages.counted_model import tensor_bytes
         from kerasunroll.training.config import TrainingConfig
 

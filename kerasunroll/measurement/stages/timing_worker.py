@@ -13,6 +13,7 @@ It announces the phases `import`, `build`, `compile` and `steady`, and sends its
 import time
 from typing import TYPE_CHECKING, Any
 
+from kerasunroll.backend import require_backend
 from kerasunroll.measurement.workers.channel import Channel, open_channel
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def main() -> None:
     """Time the `TrainingConfig` that is the job."""
     with open_channel() as channel:
         channel.phase("import")
+        require_backend("A worker")
         start = time.perf_counter()
         from kerasunroll.measurement.stages.timed_model import Timing
         from kerasunroll.training.config import TrainingConfig

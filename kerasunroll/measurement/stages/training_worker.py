@@ -5,6 +5,7 @@ logged with it (`figures`). It announces the phases `import`, `build` and `train
 its history, the tensor peak and the network's outputs.
 """
 
+from kerasunroll.backend import require_backend
 from kerasunroll.measurement.workers.channel import open_channel
 
 
@@ -12,6 +13,7 @@ def main() -> None:
     """Train what the job describes."""
     with open_channel() as channel:
         channel.phase("import")
+        require_backend("A worker")
         from kerasunroll.training.config import TrainingConfig
         from kerasunroll.training.run import train
 

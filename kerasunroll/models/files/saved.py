@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from kerasunroll.backend import require_backend
 from kerasunroll.errors import InputError
 from kerasunroll.models.factories.fields import CELL_NAMES, NameField
 from kerasunroll.models.files.legacy import is_hdf5
@@ -283,6 +284,7 @@ def _as_keras_file(path: Path, custom_objects: Sequence[str]) -> Path:
     if not is_hdf5(path):
         return path
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+    require_backend(f"Reading '{path}', an HDF5 file,")
     from kerasunroll.models.files.loading import as_keras_file
 
     return as_keras_file(path, custom_objects=custom_objects)
@@ -291,6 +293,7 @@ def _as_keras_file(path: Path, custom_objects: Sequence[str]) -> Path:
 def _explain(path: Path) -> None:
     """Have `load_model` say what is wrong with a file, if anything: slow, but in the same words everywhere."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+    require_backend(f"Finding out what is wrong with '{path}'")
     from kerasunroll.models.files.loading import load_model
 
     load_model(path)
