@@ -9,8 +9,8 @@ import kerasunroll
 
 ORDER = [
     *("errors", "backend", "lazy", "units", "display", "files", "cache", "settings", "tasks", "data", "layers"),
-    *("models", "inspection", "figures", "callbacks", "training", "measurement", "advice", "report", "deployment"),
-    *("api", "cli"),
+    *("models", "inspection", "figures", "callbacks", "training", "measurement", "advice", "report"),
+    *("tensorboard_plugin", "deployment", "api", "cli"),
 ]
 LONG = 300
 PACKAGE = Path(kerasunroll.__file__).parent

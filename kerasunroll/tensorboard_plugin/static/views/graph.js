@@ -5,6 +5,7 @@ import {Chart, plain} from '../charts.js';
 import {button, element, menu, sentence, swatch} from '../dom.js';
 import {View} from './view.js';
 
+const PATIENCE = 30_000; // milliseconds that the Graphs tab may take to know its runs
 const MOST = 20; // types that are drawn; the export has all of them
 
 export class Graph extends View {
@@ -59,7 +60,17 @@ export class Graph extends View {
   }
 }
 
-/** TensorBoard around this frame opens its Graphs tab at a run. */
+/**
+ * Open TensorBoard's Graphs tab at a run. TensorBoard 2.21 takes no run from an address (whatever it says, the first one
+ * is shown), so the run is chosen as its own menu does, as soon as the tab has its list of runs.
+ */
 function openGraph(run) {
-  window.parent.location.hash = `#graphs&run=${encodeURIComponent(run)}`;
+  window.parent.location.hash = '#graphs';
+  const giveUp = Date.now() + PATIENCE;
+  const choose = () => {
+    const dashboard = window.parent.document.querySelector('tf-graph-dashboard');
+    if (dashboard?._datasets?.some(({name}) => name === run)) dashboard.set('run', run);
+    else if (Date.now() < giveUp) window.parent.setTimeout(choose, 100);
+  };
+  choose();
 }
