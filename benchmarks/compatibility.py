@@ -134,10 +134,10 @@ def document(rows: list[tuple[Case, list[str]]], settings: list[str]) -> str:
         "",
         *(_summary(setting, [verdicts[column] for _, verdicts in rows]) for column, setting in enumerate(settings)),
         "",
-        "What Keras gets wrong has one cause, explained, with the smallest script that shows it, in "
-        "[keras_masked_backwards_unroll.py](keras_masked_backwards_unroll.py): a mask, a layer that goes backwards (so "
-        "every `Bidirectional`), all time steps returned, and zeros for those that are masked (which `Bidirectional` "
-        "forces).",
+        "All wrong results of Keras have one cause. Four things come together: a mask, a layer that goes backwards (as "
+        "in every `Bidirectional`), all time steps returned, and zeros for the masked ones (which `Bidirectional` "
+        "forces). [keras_masked_backwards_unroll.py](keras_masked_backwards_unroll.py) explains it, in the smallest "
+        "script that shows it. Is your model such a case? `kerasunroll check mine.keras` tells.",
         "",
         "| cell | wrapper | mask | flags | " + " | ".join(settings) + " |",
         "|---" * (4 + len(settings)) + "|",

@@ -1,7 +1,7 @@
 """The exceptions a user of kerasunroll can meet.
 
-Every message says what was expected, what came, and what to do. `InputError` and its kinds are the user's to
-mend (the command line ends with status 2); `RunError` is a run that failed (status 1).
+Every message says what was expected, what came, and what to do. You can correct what causes an `InputError` or one of
+its kinds (the command line ends with status 2); a `RunError` is a run that failed (status 1).
 """
 
 
@@ -10,7 +10,7 @@ class KerasunrollError(Exception):
 
 
 class InputError(KerasunrollError, ValueError):
-    """What was passed in cannot be used."""
+    """An argument, an option or a file cannot be used."""
 
 
 class SettingError(InputError):
@@ -30,4 +30,4 @@ class RunError(KerasunrollError, RuntimeError):
 
 
 class KerasunrollWarning(UserWarning):
-    """Something works, but not as the user may believe."""
+    """Something works, but perhaps not as you expect."""

@@ -271,12 +271,13 @@ def findings_page(studies: Sequence[Measured], images: Path) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
     parts = [
         "# Findings",
-        "What the settings cost on one machine. This page is written by `python scripts/findings.py`; with `--run` it "
-        "measures first. On your machine the numbers are others, and so may the verdicts be: that is what the commands "
-        "are for. How to read a verdict stands in [Reading the report](reading-the-report.md); what is behind the "
-        "questions, in [Concepts](concepts.md).",
+        "What did the settings cost on one machine? `python scripts/findings.py` writes this page; with `--run` it "
+        "measures first. Your machine will give other numbers, and perhaps other verdicts: run the commands to see. "
+        "[Reading the report](reading-the-report.md) explains how to read a verdict, and [Concepts](concepts.md) "
+        "explains what is behind the questions.",
         "In the tables, *compiles in* is all that comes before the first training step: build, trace and compile. *Has "
-        "paid for itself after* counts training steps: the longer compile, over what each training step gains.",
+        "paid for itself after* counts training steps: the extra compile time, divided by what each training step "
+        "saves.",
         f"Measured {newest:%Y-%m-%d} on {facts.cpu}, {facts.usable_cores:g} of {facts.logical_cores} cores usable; "
         f"{versions}.",
     ]

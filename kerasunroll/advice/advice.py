@@ -44,7 +44,7 @@ def advise(
 ) -> Advice:
     """Predict what each setting of a recurrent stack will cost on this machine, and recommend one. Measures nothing.
 
-    The first call on a machine measures the machine itself, in about half a minute; what it found is kept.
+    The first call on a machine measures the machine itself, in about half a minute, and keeps the result.
 
     Args:
         cell: String. `"lstm"` (default), `"gru"` or `"simple_rnn"`.
@@ -55,7 +55,7 @@ def advise(
         bidirectional: Boolean. Defaults to `False`.
         settings: List of settings, or of words as on the command line. Defaults to `settings_for` the network.
         training_steps: Integer or `None`. How many there will be (with `inference`: batches). Defaults to `None`: so
-            many that the time until the first one does not count.
+            many that the time until the first one does not matter.
         memory_limit: Integer or `None`. The bytes that the process may take in all. Defaults to `None`.
         inference: Boolean. Whether the network is only applied, and not trained. Defaults to `False`.
         recalibrate: Boolean. Measure the machine anew. Defaults to `False`.
@@ -64,7 +64,8 @@ def advise(
         `Advice`.
 
     Raises:
-        InputError: If an argument cannot be used, or TensorFlow would run on a GPU, of which nothing is known.
+        InputError: If an argument cannot be used, or if TensorFlow would run on a GPU, which the prediction does not
+            cover.
         RunError: If the machine had to be measured, and that failed.
 
     Example:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class Comparison:
     """What `kerasunroll.compare` and `measure` return, and what `load` reads from a folder of the command line.
 
-    In a notebook it shows itself: the verdict, a small table, pictures.
+    A notebook shows it as the verdict, a small table, and pictures.
 
     Attributes:
         folder: Path. The folder of the comparison, with its records, logs and TensorBoard's runs.
@@ -68,13 +68,13 @@ class Comparison:
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Read a comparison, also one of the command line, or one that was interrupted.
+        """Read a comparison from its folder, even if the command line made it or it was interrupted.
 
         Args:
-            folder: Path. What `kerasunroll compare` or `measure` has made.
+            folder: Path. The folder that `kerasunroll compare` or `measure` made.
 
         Raises:
-            InputError: If it is none, or nothing has been measured yet.
+            InputError: If the folder holds no comparison, or nothing has been measured yet.
         """
         return cls(Run.load(Path(folder)))
 
@@ -129,7 +129,7 @@ class Comparison:
     def gradients(self) -> Mapping[str, Mapping[str, FlowHistory]]:
         """The gradients through time of the only group: from setting to layer to `FlowHistory`.
 
-        Only of what was trained (`train=True`), and only where the layers can be observed.
+        It has the settings that were trained (`train=True`), and the layers that can be observed.
         """
         found = trained_histories(self._of(self.verdict.group))
         return {setting: {each.layer: each for each in histories} for setting, histories in found.items()}
@@ -140,14 +140,14 @@ class Comparison:
         Args:
             what: String. `"time"`: over the number of training steps, with the break-even; `"ready"`: build, trace and
                 compile; `"step"`: a training step; `"memory"`: of the process; `"tensors"`: their peak; `"graph"`: its
-                nodes; `"gradients"`: through time. Defaults to `None`: `"time"`, or `"step"` where that is not known.
-            group: String. Of which group; needed where there are several.
+                nodes; `"gradients"`: through time. Defaults to `None`: `"time"`, or `"step"` if that is not known.
+            group: String. The group to draw; needed if there are several.
 
         Returns:
-            Matplotlib axes; of several layers' gradients, an array of them. In a notebook, the picture is shown.
+            Matplotlib axes, or an array of them for the gradients of several layers. A notebook shows the picture.
 
         Raises:
-            InputError: If there is no such picture, or nothing to be drawn in it.
+            InputError: If there is no such picture, or nothing to draw in it.
         """
         verdict = self.verdict if group is None else self._verdict(group)
         rows = [row for row in self.rows if row.group == verdict.group]
@@ -160,7 +160,7 @@ class Comparison:
             path: Path of a file that ends in `.html` or `.md`.
 
         Raises:
-            InputError: If it ends otherwise, or the folder cannot be written to.
+            InputError: If the name ends differently, or the folder cannot be written to.
             RunError: If writing failed.
         """
         path = Path(path)

@@ -12,7 +12,7 @@ from kerasunroll.report.verdict.verdict import Verdict
 
 @dataclass(frozen=True)
 class Decision(Verdict):
-    """Which setting to take: a `Verdict` that speaks."""
+    """Which setting to take: a `Verdict` with its text and its break-even."""
 
     @classmethod
     def of(cls, verdict: Verdict) -> Self:
@@ -21,12 +21,12 @@ class Decision(Verdict):
 
     @property
     def text(self) -> str:
-        """The verdict in a paragraph: what to take, what it costs, what is out of the question."""
+        """The verdict in a paragraph: what to take, what it costs, what is ruled out."""
         return verdict_text(self)
 
     @property
     def small_print(self) -> list[str]:
-        """What makes the times less certain, and what to do; empty where nothing does."""
+        """What makes the times less certain, and what to do; empty if nothing does."""
         return small_print(self)
 
     def break_even(self, setting: str) -> Interval | None:
@@ -36,7 +36,7 @@ class Decision(Verdict):
             setting: String, such as `"full"`.
 
         Returns:
-            `Interval`, or `None` where it never does, or that is not known.
+            `Interval`, or `None` if it never does, or if that is unknown.
 
         Raises:
             InputError: If there is no such setting.

@@ -81,11 +81,11 @@ def deploy(
         builtins_only: Boolean. Whether the plain LiteRT interpreter has to run it. Defaults to `False`.
         micro: Boolean. Whether TensorFlow Lite Micro has to know its operations. Defaults to `False`.
         custom_objects: Strings, `"module:name"`, for a `.keras` file.
-        seed: Integer. Draws made-up sequences, and a `StackConfig`'s weights are its own. Defaults to 0.
-        folder: Path. Keeps files, logs and records; where it exists, `<folder>-2`, ... is made.
-        resume: `Deployment`, or the folder of one. Go on with an earlier run, which has its model, sequences and
-            settings: only limits and how long and how exact to measure may be given with it. Files that are as they
-            were made are not made again; what takes turns is timed again as a whole if something of it is missing.
+        seed: Integer. Draws made-up sequences. The weights of a `StackConfig` come from its own seed. Defaults to 0.
+        folder: Path. Where files, logs and records are kept; if it exists, `<folder>-2`, ... is made.
+        resume: `Deployment`, or the folder of one. An earlier run to go on with. It has its own model, sequences and
+            settings, so you may only pass limits, and how long and how exactly to measure. Files that are as they were
+            made are not made again; what takes turns is timed again as a whole if a part of it is missing.
         mix_environments: As for `compare`.
         budget: As for `compare`.
         time_limit: As for `compare`; the phases are `build`, `convert`, `check` and `steady`.
@@ -100,8 +100,8 @@ def deploy(
         `deploy(resume=deployment)` goes on.
 
     Raises:
-        InputError: If something passed cannot be used; nothing is left behind then.
-        RunError: If what was measured cannot be written.
+        InputError: If an argument cannot be used. Nothing is left behind then.
+        RunError: If the results cannot be written.
         KeyboardInterrupt: If nothing was made yet.
 
     Example:

@@ -91,15 +91,15 @@ def compare(
             of a `.keras` file. Functions and classes of a notebook or script may be used in it.
         x: What `fit` takes: arrays (N, T, F), nested in dicts or tuples for several inputs; or a `tf.data.Dataset`, a
             `keras.utils.PyDataset` or another iterable of batches `(x, y)` or `(x, y, sample_weight)`, of which one
-            epoch is kept on the disk, so that every setting sees the same; or a data source, or its name such as
+            epoch is kept on the disk, so that every setting sees the same ones; or a data source, or its name, such as
             `"digits"`.
         y: The targets, beside arrays.
         unroll: A setting or a list of them. Defaults to `("loop", "full")`.
         sample_weight: The weights of the sequences, beside arrays.
         class_weight: Dict from class to weight, as for `fit`.
         validation_data: `(x, y)` or `(x, y, sample_weight)`; or batches. Defaults to none.
-        batch_size: Integer. Sequences per training step. Defaults to 32; batches have their own.
-        epochs: Integer. How long you mean to train: the verdict is for so many. Defaults to 1.
+        batch_size: Integer. Sequences per training step. Defaults to 32; a dataset of batches has its own.
+        epochs: Integer. How many epochs you mean to train: the verdict is for a training of that length. Defaults to 1.
         steps_per_epoch: Integer. How many batches make an epoch, for batches that never end.
         callbacks: Keras callbacks for the training, or a function of a variant's folder that returns them.
         jit_compile: Boolean. Whether XLA compiles. Defaults to `None`: as the model was compiled.
@@ -107,17 +107,18 @@ def compare(
             those that run operations side by side (inter-op); or a list of them: every setting is then measured with
             each. Defaults to `None`: as many as TensorFlow chooses.
         seed: Integer. Fixes the order of batches and, with a function, the weights. Defaults to 0.
-        train: Boolean. Whether to train every setting to the end, with everything logged for TensorBoard; else its
-            memory is counted only. Defaults to `True`.
-        inference: Boolean. Whether to time the forward pass and `predict` too. Defaults to where nothing is trained.
-        folder: Path. Keeps everything; where it exists already, `<folder>-2`, ... is made. Defaults to a temporary one,
-            which ends with the `Comparison` (`save` copies it).
-        resume: `Comparison`, or the folder of one. Go on with an earlier run, which has its model, data and settings:
-            only how long and how exact to measure may be given with it.
-        mix_environments: Boolean. With `resume`: go on although machine or software changed. Defaults to `False`.
+        train: Boolean. Whether to train every setting to the end, with everything logged for TensorBoard; otherwise
+            only its memory is counted. Defaults to `True`.
+        inference: Boolean. Whether to time the forward pass and `predict` too. Defaults to `None`: only if nothing is
+            trained.
+        folder: Path. Where everything is kept; if it exists already, `<folder>-2`, ... is made. Defaults to a temporary
+            folder, which is removed together with the `Comparison` (`save` copies it).
+        resume: `Comparison`, or the folder of one. An earlier run to go on with. It has its own model, data and
+            settings, so you may only say how long and how exactly to measure.
+        mix_environments: Boolean. With `resume`: go on even if machine or software changed. Defaults to `False`.
         budget: String such as `"5m"`, or seconds. Time for everything. Defaults to none.
         time_limit: String such as `"10m"` for any phase of a worker, or `"compile=2m"`; or a list of these.
-        memory_limit: String such as `"4GB"`. What a worker may use.
+        memory_limit: String such as `"4GB"`. How much memory a worker may use.
         processes: Integer. In how many fresh processes each setting is compiled and timed. Defaults to 3.
         half_width: Float. How narrow to make the interval of each ratio. Defaults to 0.03, which is ±3 %.
         max_rounds: Integer, at least 10. Rounds of timing at most. Defaults to 40.
@@ -128,8 +129,8 @@ def compare(
         `compare(resume=comparison)` goes on.
 
     Raises:
-        InputError: If something passed cannot be used; nothing is left behind then.
-        RunError: If what was measured cannot be written, such as on a full disk.
+        InputError: If an argument cannot be used. Nothing is left behind then.
+        RunError: If the results cannot be written, such as on a full disk.
         KeyboardInterrupt: If nothing was measured yet.
 
     Example:
@@ -187,7 +188,7 @@ def measure(
         x: As for `compare`.
         y: As for `compare`.
         unroll: A setting or a list of them. Defaults to `None`: the loop; with `resume`, those of the earlier run.
-        **options: Those of `compare` but `train`.
+        **options: The other arguments of `compare`, except `train`.
 
     Returns:
         A `Comparison`, of one setting or several.

@@ -31,14 +31,14 @@ def comparison_callbacks(
     """Return the callbacks that log graphs, time, memory and gradients, and losses and metrics as Keras does.
 
     Give each variant a folder of its own below one common folder, and open TensorBoard on the common one: the run
-    varies, the tags do not, so that the curves lie over each other. What cannot be logged (gradients through time of a
-    model without recurrent layers, anything on a full disk) is said in a warning, and the training goes on.
+    varies, the tags do not, so that the curves lie over each other. If something cannot be logged (gradients through
+    time of a model without recurrent layers, anything on a full disk), a warning says so, and the training goes on.
 
     Args:
         log_dir: Path. The folder of the variant, for example `"logs/lstm-L2-U64-T64/full"`; runs `train` and
             `validation` are made in it. `None` for no TensorBoard.
-        update_freq: `"epoch"`, `"batch"` or an integer: losses, gradient norms, times and memory are logged every so
-            many training steps. Defaults to 10.
+        update_freq: `"epoch"`, `"batch"` or an integer: how often losses, gradient norms, times and memory are logged;
+            an integer counts training steps. Defaults to 10.
         graph: Boolean. Whether to write the op-level graphs. Defaults to `True`.
         time: Boolean. Whether to log how long training steps take. Defaults to `True`.
         gradient_flow: Boolean. Whether to log gradients through time, every 50 training steps. Defaults to `True`.
@@ -46,13 +46,13 @@ def comparison_callbacks(
             `None`: no states.
         sinks: List of `kerasunroll.callbacks.sinks.Sink`, such as `JsonLinesSink`: where everything is written beside
             TensorBoard, or instead of it with `log_dir=None`. Defaults to none.
-        strict: Boolean. Whether what cannot be logged ends the training with an error. Defaults to `False`.
+        strict: Boolean. Whether the training ends with an error if something cannot be logged. Defaults to `False`.
 
     Returns:
         A list of Keras callbacks, to be passed to `fit`.
 
     Raises:
-        InputError: If `update_freq` is nonsense, or if there is neither a `log_dir` nor a sink.
+        InputError: If `update_freq` is invalid, or if there is neither a `log_dir` nor a sink.
 
     Example:
     >>> for name, model in variants(lstm_stack, ["loop", "full"], input_shape=(64, 1)).items():

@@ -35,9 +35,9 @@ class GradientFlowLogger(Logger):
 
     Without a probe batch, the gradients are those of the training batch itself: in the training steps to be logged, and
     only in these, `fit` runs a variant of its training step that hands them out. It takes the same update from the same
-    single backward pass; what it costs extra is one more compilation and the taps in these training steps. Unrolled
-    layers run as loops in it: they compute the same and compile in a fraction of the time. With a probe batch, its
-    gradients are computed beside the training, one forward and one backward pass each time.
+    single backward pass. The extra cost is one more compilation, and the taps in these training steps. Unrolled layers
+    run as loops in it: they compute the same and compile in a fraction of the time. With a probe batch, its gradients
+    are computed beside the training, one forward and one backward pass each time.
 
     Tags, for each layer:
 
@@ -51,12 +51,12 @@ class GradientFlowLogger(Logger):
     - `gradient_through_time/<layer>/vanished_share`: the share of time steps with less than 1e-6 of the last's norm;
     - `gradient_through_time/summary`: the same in words.
 
-    A warning is given once when the flow through a layer is dead or explodes. With `steps_per_execution > 1` the
-    gradients are those of the last training step of an execution.
+    It warns once if the gradient through a layer dies out or explodes. With `steps_per_execution > 1` the gradients are
+    those of the last training step of an execution.
 
     Args:
         log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`; `None` for no TensorBoard.
-        update_freq: `"epoch"` (the first training step of each epoch), `"batch"` or an integer: every so many training
+        update_freq: `"epoch"` (the first training step of each epoch), `"batch"` or an integer n: every n training
             steps, beginning with the first. Defaults to 50.
         probe: Tuple `(x, y)` or `(x, y, sample_weight)`, or `None` for the training batch itself. Defaults to `None`.
         gates: Boolean. Whether the gradients with respect to the gates of LSTM and GRU cells are logged too. Defaults
@@ -70,7 +70,7 @@ class GradientFlowLogger(Logger):
 
     Raises:
         InputError: With `strict`, when training begins: if the model has no recurrent layer or one that cannot be
-            observed. Without, a warning says so.
+            observed. Without `strict`, a warning says so.
 
     Example:
     >>> model.fit(x, y, callbacks=[GradientFlowLogger("logs/full", update_freq=10)])

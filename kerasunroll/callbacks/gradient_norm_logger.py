@@ -19,8 +19,8 @@ MOST_SECONDS: Final = 2.0
 class GradientNormLogger(Logger):
     """Logs the Euclidean norm of the gradient, per training step: of all weights together and of each weight.
 
-    The norms are taken, inside the compiled training step, of the very gradients that the optimiser receives; there
-    is no second backward pass. That means:
+    These are the norms of the gradients that the optimiser receives, computed inside the compiled training step,
+    without a second backward pass. That means:
 
     - under `clipnorm`, `clipvalue` or `global_clipnorm`: before clipping, which is the optimiser's own work;
     - under gradient accumulation: of each training step's gradient, before it is accumulated;
@@ -32,15 +32,15 @@ class GradientNormLogger(Logger):
       too: the same amount of data goes between the devices once more. Clipping comes before in Keras, on each device:
       see `docs/devices.md`;
     - with a `train_step` of your own: of what it gives to any Keras optimiser among the model's attributes. Weights
-      that are not updated in a training step have no norm for it; of weights updated twice, the last one is logged. A
-      `train_step` that applies its gradients by hand shows none: a warning says so.
+      that are not updated in a training step have no norm for it. If weights are updated twice, the last norm is
+      logged. If a `train_step` applies its gradients by hand, there are no norms, and a warning says so.
 
     Tags: `gradient_norm/global` and `gradient_norm/<weight path>`.
 
     Args:
         log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`; `None` for no TensorBoard.
-        update_freq: `"batch"` or an integer: every so many training steps, or `"epoch"`: the last training step of
-            each epoch. Defaults to 1.
+        update_freq: `"batch"` or an integer n: every n training steps, or `"epoch"`: the last training step of each
+            epoch. Defaults to 1.
         sinks: List of `kerasunroll.callbacks.sinks.Sink`, written into beside TensorBoard. Defaults to none.
         strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 

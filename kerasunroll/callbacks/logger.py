@@ -45,15 +45,15 @@ def validate_update_freq(update_freq: object) -> UpdateFrequency:
 class Logger(keras.callbacks.Callback):
     """Base class: writes into TensorBoard and other sinks, numbers training steps, and never stops a training.
 
-    A subclass overrides the methods below `on_test_end`, not Keras's. What they raise turns the logger off until the
-    next `fit`: one warning says what is not logged any more and why, and the training goes on.
+    A subclass overrides the methods below `on_test_end`, not Keras's. If one raises an error, the logger is off until
+    the next `fit`: one warning says what is no longer logged and why, and the training goes on.
 
     Training steps are counted from where the optimiser stands (`optimizer.iterations`), so that what a second `fit`, or
     a model that was saved and loaded, logs goes on where the first ended. With another model, a logger begins anew.
 
     Args:
         log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`; `None` for no TensorBoard.
-        update_freq: `"epoch"`, `"batch"` or an integer: every so many training steps.
+        update_freq: `"epoch"`, `"batch"` or an integer n: every n training steps.
         sinks: List of `kerasunroll.callbacks.sinks.Sink`, written into beside TensorBoard. Defaults to none.
         strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 

@@ -17,17 +17,17 @@ class MemoryLogger(Logger):
     """Logs the memory that tensors take at the peak of a training step, and the memory of the process.
 
     Tags: `memory/tensor_peak_bytes`; `memory/tensor_alive_bytes`, the part of it that was there before the training
-    step, such as weights, the optimiser's slots and data; `memory/process_bytes` (resident bytes). On a GPU the
-    tensors are those on the first GPU. Under a strategy over several GPUs, `memory/gpu_0/tensor_peak_bytes`, ... are
-    the peaks of each, and the first two tags are those of the GPU with the largest, the first one to be full. Logical
-    CPUs share one memory, and TensorFlow has one count for them all. On a CPU, it counts all tensors only if
-    `TF_CPU_ALLOCATOR_USE_BFC=true` stands in the environment before TensorFlow is imported; without it the count
-    would be far too small, so it is not logged, and a warning says so once.
+    step, such as weights, the optimiser's slots and data; `memory/process_bytes` (resident bytes). On a GPU the tensors
+    are those on the first GPU. Under a strategy over several GPUs, `memory/gpu_0/tensor_peak_bytes`, ... are the peaks
+    of each GPU, and the first two tags are those of the GPU with the largest peak, which would run out of memory first.
+    Logical CPUs share one memory, and TensorFlow has one count for all of them. On a CPU, TensorFlow counts all tensors
+    only if `TF_CPU_ALLOCATOR_USE_BFC=true` is set in the environment before it is imported. Without it the count would
+    be far too small, so it is not logged, and a warning says so once.
 
     Args:
         log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`; `None` for no TensorBoard.
-        update_freq: `"epoch"`: the largest peak of the epoch's training steps; `"batch"` or an integer: the largest
-            of so many training steps. Defaults to `"epoch"`.
+        update_freq: `"epoch"`: the largest peak of the epoch's training steps; `"batch"` or an integer: the largest of
+            that many training steps. Defaults to `"epoch"`.
         sinks: List of `kerasunroll.callbacks.sinks.Sink`, written into beside TensorBoard. Defaults to none.
         strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 

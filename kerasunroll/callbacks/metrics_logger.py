@@ -17,18 +17,18 @@ _VALIDATION = "val_"
 class MetricsLogger(Logger):
     """Logs losses, metrics and the learning rate as `keras.callbacks.TensorBoard` does, and goes on in a second `fit`.
 
-    Tags, those of Keras: `epoch_<name>` in the runs `train` and `validation`, with `epoch_learning_rate`;
+    The tags are Keras's: `epoch_<name>` in the runs `train` and `validation`, with `epoch_learning_rate`;
     `batch_<name>`, the mean since the epoch began; `evaluation_<name>_vs_iterations` in `validation`.
 
     Keras's callback counts epochs and batches from 0 in every `fit`, and with an integer `update_freq` loses the epochs
-    whose last training step is not a multiple of it (Keras 3.15). Histograms, embeddings and the profiler are there and
-    not here: give Keras's callback a folder of its own for them, because TensorBoard follows one growing file per
+    whose last training step is not a multiple of it (Keras 3.15). This logger has no histograms, embeddings or
+    profiler. For those use Keras's callback, with a folder of its own, because TensorBoard follows one growing file per
     folder.
 
     Args:
         log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`; `None` for no TensorBoard.
-        update_freq: `"epoch"`, `"batch"` or an integer: `batch_<name>` every so many training steps. Defaults to
-            `"epoch"`: not at all.
+        update_freq: `"epoch"`, `"batch"` or an integer n: `batch_<name>` every n training steps. Defaults to `"epoch"`:
+            no `batch_<name>`.
         sinks: List of `kerasunroll.callbacks.sinks.Sink`, written into beside TensorBoard. Defaults to none.
         strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 

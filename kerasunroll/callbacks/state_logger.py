@@ -25,18 +25,19 @@ class StateLogger(Logger):
 
     Tags: `state/<layer>`, an image with a panel for h_t and, for an LSTM, one for c_t: unit × time step; and
     `state/<layer>/<quantity>`, the values themselves for the kerasunroll tab: of `h`, `c`, each gate, and `x`, what the
-    layer receives. They are written when due and 0.5 % of the time allow it, and at the end of training.
+    layer receives. They are written when they are due and fit into 0.5 % of
+    the time, and at the end of training.
 
     Args:
         log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`; `None` for no TensorBoard.
         x: Array. A batch of inputs; its first sequence is shown.
-        update_freq: `"epoch"`, `"batch"` or an integer: every so many training steps. Defaults to `"epoch"`.
+        update_freq: `"epoch"`, `"batch"` or an integer n: every n training steps. Defaults to `"epoch"`.
         sinks: List of `kerasunroll.callbacks.sinks.Sink`, written into beside TensorBoard. Defaults to none.
         strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 
     Raises:
         InputError: With `strict`, when training begins: if the model has no recurrent layer or one that cannot be
-            observed, or if `x` does not fit the model. Without, a warning says so.
+            observed, or if `x` does not fit the model. Without `strict`, a warning says so.
 
     Example:
     >>> model.fit(x, y, callbacks=[StateLogger("logs/full", x[:1])])

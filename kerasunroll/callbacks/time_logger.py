@@ -11,19 +11,19 @@ from kerasunroll.callbacks.training_step.train_function import Call, TrainFuncti
 
 
 class TimeLogger(Logger):
-    """Logs what the first training step and the later ones take, without what other callbacks add.
+    """Logs how long the first training step and the later ones take, without the work of other callbacks.
 
     The clock runs from the call of the compiled train function until its results are there. Tags:
 
     - `time/step_seconds`: the median duration of a training step since the last entry. Calls in which something was
       traced (the first, and any with a new shape), and those that hand out gradients through time, are left out;
-    - `time/trace_seconds`: what it took to trace the training step in Python;
+    - `time/trace_seconds`: how long it took to trace the training step in Python;
     - `time/compile_seconds`: the rest of the first training step, beyond an ordinary one: TensorFlow's (or XLA's)
       work on the graph.
 
     Args:
         log_dir: Path. The folder of the variant, as for `keras.callbacks.TensorBoard`; `None` for no TensorBoard.
-        update_freq: `"epoch"`, `"batch"` or an integer: every so many training steps. Defaults to `"epoch"`.
+        update_freq: `"epoch"`, `"batch"` or an integer n: every n training steps. Defaults to `"epoch"`.
         sinks: List of `kerasunroll.callbacks.sinks.Sink`, written into beside TensorBoard. Defaults to none.
         strict: Boolean. Whether a failure of the logger raises, and so ends the training. Defaults to `False`.
 

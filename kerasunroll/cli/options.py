@@ -82,7 +82,7 @@ class TrainingOptions:
     seed: Annotated[int, typer.Option(help="fixes weights, batches and dropout")] = 0
     distribute: Annotated[
         str | None,
-        typer.Option(help="spread each batch over this number of devices, or all: GPUs, without one logical CPUs"),
+        typer.Option(help="spread each batch over so many devices, or all: the GPUs, or logical CPUs if there is none"),
     ] = None
     logdir: Annotated[Path, typer.Option(help="where results and TensorBoard's runs go")] = Path("logs")
     executor: Annotated[Where, typer.Option(help="measure on this machine, or on the nodes of a Ray cluster")] = (

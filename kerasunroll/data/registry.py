@@ -39,8 +39,8 @@ def open_source(spec: str, *, timesteps: int | None = None, examples: int | None
 
     Args:
         spec: String. One of these. `csv` takes options behind a question mark, such as
-            `csv:load.csv?target=load&horizon=24`: "Your data" in the documentation lists them, and tells what is made
-            of paths and names that hold `?`, `&` or commas.
+            `csv:load.csv?target=load&horizon=24`: "Your data" in the documentation lists them, and tells how to write
+            paths and names that hold `?`, `&` or commas.
         timesteps: Integer or `None`. The length T of a sequence. Defaults to 64 for `digits` and `text`, 32
             for `csv`, 100 for `adding` and `copy`, and the arrays' T for `npz` and `npy`.
         examples: Integer or `None`. Sequences to draw for `adding` and `copy`, at least 2, a fifth of them

@@ -35,8 +35,7 @@ class Source:
         y_train: Array. Their targets.
         x_validation: Array. The inputs kept for validation.
         y_validation: Array. Their targets.
-        notes: Tuple of strings. What was made of the data on the way, such as columns that were left out. Defaults to
-            none.
+        notes: Tuple of strings. How the data were read, such as columns that were left out. Defaults to none.
     """
 
     name: str

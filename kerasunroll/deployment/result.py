@@ -47,7 +47,7 @@ _PAGE: Final = """<!DOCTYPE html>
 
 
 class Deployment:
-    """What `kerasunroll.deploy` returns. In a notebook it shows itself: the verdict, a table, pictures.
+    """What `kerasunroll.deploy` returns. A notebook shows the verdict, a table and pictures.
 
     Args:
         folder: Path. Where files, logs and records lie.
@@ -74,14 +74,14 @@ class Deployment:
 
     @classmethod
     def load(cls, folder: str | Path, limits: DeviceLimits | None = None) -> Self:
-        """Read a deployment, also one of the command line.
+        """Read a deployment from its folder, even if the command line made it.
 
         Args:
-            folder: Path. What `kerasunroll deploy` has made.
+            folder: Path. The folder that `kerasunroll deploy` made.
             limits: `DeviceLimits` to judge it by. Defaults to those that it was made with.
 
         Raises:
-            InputError: If it is none.
+            InputError: If the folder holds no deployment.
         """
         folder = Path(folder)
         return cls.of(folder, Known(DeploymentPlan.load(folder), store.load(folder / store.RECORDS).records), limits)
@@ -125,15 +125,14 @@ class Deployment:
         return file_of(row.contender, self.folder)
 
     def write(self, path: str | Path, name: str | None = None) -> Path:
-        """Copy a file out, after it was seen to compute what the model does.
+        """Copy a file out, if it computes what the model does.
 
         Args:
             path: Path of the file to write.
             name: String. The name of a contender. Defaults to the one to take.
 
         Raises:
-            InputError: If there is none to take, it computes something else, or the name ends otherwise than such a
-                file's.
+            InputError: If there is no file to take, if it computes something else, or if the name has the wrong ending.
             RunError: If writing failed.
         """
         source, path = self.file(name), Path(path)
@@ -151,13 +150,13 @@ class Deployment:
         return path
 
     def plot(self, what: str = "latency") -> Any:
-        """Draw a picture and return its Matplotlib axes; in a notebook it is shown.
+        """Draw a picture and return its Matplotlib axes; a notebook shows it.
 
         Args:
             what: String. `"latency"`, `"size"` or `"arena"`.
 
         Raises:
-            InputError: If there is no such picture, or nothing to be drawn in it.
+            InputError: If there is no such picture, or nothing to draw in it.
         """
         if what not in _PICTURES:
             raise InputError(f"Expected one of {', '.join(map(repr, _PICTURES))}, got {what!r}.")
@@ -172,7 +171,7 @@ class Deployment:
             path: Path of a file that ends in `.html` or `.md`.
 
         Raises:
-            InputError: If it ends otherwise, or the folder cannot be written to.
+            InputError: If the name ends differently, or the folder cannot be written to.
             RunError: If writing failed.
         """
         path = Path(path)

@@ -24,28 +24,28 @@ from kerasunroll.settings import AUTO, layer_arguments, parse_settings, validate
 
 
 class ThroughTime(keras.layers.RNN):
-    """Put before a recurrent layer of Keras, lets it run through time in more ways than two.
+    """Mixin for a recurrent layer of Keras, which then runs through time in more ways than two.
 
-    The layer stands wherever Keras's stands: same arguments, same weights in the same order, same result as Keras's
-    loop.
+    Use the layer wherever you use Keras's: it has the same arguments, the same weights in the same order, and the same
+    result as Keras's loop.
 
     Args:
         *args: The positional arguments of Keras's layer.
         unroll: How the layer runs through time: `False` (default; a loop), `True` (every time step laid out), an
-            integer `k >= 2` (k time steps per iteration of a loop; what remains of T is run too), or `"auto"` (the
-            fastest of these and Keras's own loop on this machine, found by a short calibration when the layer is
-            built, and remembered: see `kerasunroll.layers.auto`). The result is the same.
+            integer `k >= 2` (k time steps per iteration of a loop, and the rest of T after it), or `"auto"` (the
+            fastest of these and Keras's own loop on this machine, found by a short calibration when the layer is built,
+            and remembered: see `kerasunroll.layers.auto`). The result is the same.
         truncate: Integer `k >= 1` or `None` (default). Cuts the gradient every k time steps: it does not pass from the
             state that enters time step k, 2k, ... (in the order of processing) to the time steps before. (Truncated
             backpropagation through time: Williams & Peng 1990.) The outputs are the same, the gradients are not.
-        recompute: `False` (default), `True` or an integer. Keeps only the states at the borders of segments for the
-            way back, and recomputes what is inside, segment by segment: memory grows like the square root of T, at the
-            cost of a second forward pass (Chen et al. 2016, arXiv:1604.06174). An integer is the number of time steps
-            in a segment; `True` takes the square root of T, rounded up. Outputs and gradients are the same.
+        recompute: `False` (default), `True` or an integer. Keeps only the states between segments for the backward
+            pass, and recomputes the rest, segment by segment: memory grows like the square root of T, at the cost of a
+            second forward pass (Chen et al. 2016, arXiv:1604.06174). An integer is the number of time steps in a
+            segment; `True` takes the square root of T, rounded up. Outputs and gradients are the same.
         **kwargs: The other arguments of Keras's layer.
 
     Attributes:
-        unroll: How the layer runs; with `"auto"`, from when it is built.
+        unroll: How the layer runs; with `"auto"`, known once it is built.
         chosen_setting: String or `None`. What `"auto"` has found, as a word of `kerasunroll.settings`: `"loop"` is
             Keras's own loop.
 

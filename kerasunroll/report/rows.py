@@ -35,9 +35,9 @@ class Row:
     Args:
         config: `TrainingConfig`. What was measured.
         group: String. Rows of one group are compared with each other.
-        setting: String. The short name of the setting, with its threads where they were given: `"full-threads1"`.
-        outcome: String: `"done"`, or what ended otherwise, such as `"timing: timeout, training: crashed"`.
-        problems: Tuple of strings. What ended otherwise than `done`, and why.
+        setting: String. The short name of the setting, with its threads if these were given: `"full-threads1"`.
+        outcome: String: `"done"`, or what did not end so, such as `"timing: timeout, training: crashed"`.
+        problems: Tuple of strings. What did not end as `done`, and why.
         path: String or `None`. What really ran.
         figures: Dict from name to number: times in seconds, memory in bytes. What was not measured is absent.
         operations: Dict from operation type to its count in the graph of the training step.
@@ -45,10 +45,10 @@ class Row:
         comparisons: Dict from a figure that was timed in rounds to the `TimeRatio` with the baseline's. Only rounds
             of one session are compared.
         marks: Dict from a figure that was timed in rounds to what makes it less certain.
-        each_process: Dict from a figure that every process gives once to what each gave.
+        each_process: Dict from a figure that every process gives once, to the value of each process.
         rounds: Integer. How many rounds were timed.
         stopped_by: `"width"`, `"rounds"`, `"budget"` or `None`. What ended the rounds; see `Record`.
-        half_width: Float. How narrow the intervals were to become, in logarithms.
+        half_width: Float. The target for the half-width of the intervals, in logarithms.
         node_kind: String or `None`. The kind of node that it was to be measured on, where the kinds are compared.
         nodes: Tuple of `Node`. Where its records come from, as far as they tell.
     """
@@ -72,7 +72,7 @@ class Row:
     each_process: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def interval(self, figure: str) -> Interval | None:
-        """Return a figure's interval over the processes, or `None` where fewer than two gave it."""
+        """Return a figure's interval over the processes, or `None` if fewer than two gave it."""
         values = self.each_process.get(figure, ())
         return mean_interval(values) if len(values) > 1 else None
 
@@ -120,15 +120,15 @@ def comparison_rows(
 ) -> list[Row]:
     """Return one row per variant, in the same order.
 
-    The differences to the loop (to the first setting, where there is no loop) are the largest absolute ones between
-    the networks' outputs for the same validation sequences, before and after training (or the few training steps in
-    which memory was counted).
+    The differences to the loop (or to the first setting, if there is no loop) are the largest absolute ones between the
+    networks' outputs for the same validation sequences, before and after training (or the few training steps in which
+    memory was counted).
 
     Args:
         measured: What was measured, the variants of one group in a row. Any record may be missing.
-        allow_different: Boolean. Compare records of different environments, too. Defaults to `False`.
-        half_width: Float. How narrow the intervals of training steps were to become: wider ones are marked. Defaults
-            to 0.03.
+        allow_different: Boolean. Whether to compare records of different environments too. Defaults to `False`.
+        half_width: Float. The target for the half-width of the intervals of training steps: wider ones are marked.
+            Defaults to 0.03.
 
     Raises:
         InputError: If records come from different environments; the message lists every fact that differs.

@@ -1,4 +1,4 @@
-"""A comparison as it lies on the disk, whole or not. No TensorFlow."""
+"""A comparison as it lies on the disk, complete or not. No TensorFlow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from kerasunroll.report.rows import Row, comparison_rows
 
 @dataclass(frozen=True)
 class Run:
-    """What a comparison has found so far.
+    """What a comparison has measured so far.
 
     Args:
         folder: Path. The folder of the comparison.
@@ -37,14 +37,14 @@ class Run:
 
     @classmethod
     def load(cls, folder: Path, *, set_aside: bool = True) -> Self:
-        """Read a comparison, one that failed or was interrupted, too.
+        """Read a comparison, even one that failed or was interrupted.
 
         Args:
-            folder: Path. The folder that `kerasunroll compare` or `measure` has made.
+            folder: Path. The folder that `kerasunroll compare` or `measure` made.
             set_aside: Boolean. Whether files of records that are damaged are renamed. Defaults to `True`.
 
         Raises:
-            InputError: If it is none, or nothing has been measured yet.
+            InputError: If the folder holds no comparison, or nothing has been measured yet.
         """
         if not (folder / PLAN_FILE).is_file():
             raise InputError(

@@ -65,7 +65,7 @@ class Sweep:
         name: String. The name of their groups, without T.
         baseline: String. The setting that the others are compared with.
         timesteps: Tuple of integers, ascending: the different T.
-        curves: Tuple of `Curve`, by figure and then by setting. What nobody measured has none.
+        curves: Tuple of `Curve`, by figure and then by setting. A figure that was not measured has none.
         left_out: Tuple of strings: which variants lack a figure that others have, and why.
     """
 
@@ -96,7 +96,7 @@ class Sweep:
 
 
 def find_sweeps(rows: Sequence[Row]) -> list[Sweep]:
-    """Return what is measured over at least three different T, as far as it has been.
+    """Return the sweeps over at least three different T, as far as they have been measured.
 
     Args:
         rows: What `comparison_rows` returned.

@@ -176,7 +176,7 @@ def test_records_of_another_environment_are_refused_with_what_differs(tmp_path):
     ],
 )
 def test_estimates_are_right_to_a_factor_of_two_and_a_half(cell, setting, first_training_step, training_step):
-    """Against the seconds in the README's table: digits, 2x64 units, 2 cores."""
+    """Against seconds that were measured on 2 cores: digits, 2x64 units."""
     grid = Grid([cell], [(64, 64)], [], [None], [32], [False], [None], [setting])
     (config,) = Plan.of_grid(grid, {"source": "digits", "examples": None, "seed": 0}, "memory").configs
     assert 0.4 < compile_seconds(config) / first_training_step < 2.5

@@ -15,11 +15,11 @@ COLUMNS: Final = "run,tag,step,wall_time,value"
 class CsvSink(Sink):
     """Appends every number to a CSV file as a row: `run,tag,step,wall_time,value`.
 
-    The header stands in the first line. `nan`, `inf` and `-inf` are written so, as pandas reads them. An existing file
-    grows. Each row is on disk at once. Texts, pictures and graphs are left out.
+    The first line is the header. NaN and infinity are written as `nan`, `inf` and `-inf`, which pandas reads. Rows are
+    appended to an existing file. Each row is on disk at once. Texts, pictures and graphs are left out.
 
     Args:
-        path: Path of the file. Its folder is made.
+        path: Path of the file. Its folder is made if needed.
 
     Example:
     >>> callbacks = comparison_callbacks("logs/lstm/full", sinks=[CsvSink("logs/lstm/full.csv")])

@@ -13,11 +13,11 @@ class JsonLinesSink(Sink):
     """Appends every number to a file as a line of JSON.
 
     `{"run": "train", "tag": "epoch_loss", "step": 0, "wall_time": 1764532800.0, "value": 2.29}`. JSON has no NaN and no
-    infinity: such a line has `"value": null`, and `"not_finite"` is `"nan"`, `"inf"` or `"-inf"`. An existing file
-    grows. Each line is on disk at once. Texts, pictures and graphs are left out.
+    infinity: such a line has `"value": null`, and `"not_finite"` is `"nan"`, `"inf"` or `"-inf"`. Lines are appended to
+    an existing file. Each line is on disk at once. Texts, pictures and graphs are left out.
 
     Args:
-        path: Path of the file. Its folder is made.
+        path: Path of the file. Its folder is made if needed.
 
     Example:
     >>> callbacks = comparison_callbacks("logs/lstm/full", sinks=[JsonLinesSink("logs/lstm/full.jsonl")])

@@ -28,18 +28,18 @@ class MLflowSink(Sink):
     """Logs into a run of MLflow: numbers as metrics, pictures and texts as artifacts.
 
     A metric is named `<run>/<tag>`, for example `train/gradient_norm/global`. MLflow's names consist of ASCII letters,
-    digits, `_`, `-`, `.`, spaces and `/`: any other character becomes `_`, and of a name that is too long the end is
-    kept. Pictures are logged with `log_image` under the same name, texts as `text/<run>/<tag>/<step>.md`; graphs are
+    digits, `_`, `-`, `.`, spaces and `/`: any other character becomes `_`, and a name that is too long keeps only its
+    end. Pictures are logged with `log_image` under the same name, texts as `text/<run>/<tag>/<step>.md`; graphs are
     left out. Numbers are sent together, every 2 seconds and at the end of a training; after an interrupted one,
     `close()` sends the last of them.
 
-    By default everything goes into the active run. Where none is active, or with `tracking_uri`, `experiment` or
-    `run_name`, the first entry makes a new run, which ends with the training; the next `fit` takes it up again.
+    By default everything goes into the active run. If none is active, or with `tracking_uri`, `experiment` or
+    `run_name`, the first entry makes a new run. It ends with the training; the next `fit` continues it.
 
     Args:
         tracking_uri: String. Where MLflow keeps its runs, such as `"sqlite:///mlflow.db"` or
             `"http://localhost:5000"`. Defaults to `None`: what `mlflow.set_tracking_uri` chose.
-        experiment: String. The name of the experiment of the new run; it is made where there is none. Defaults to
+        experiment: String. The name of the experiment of the new run; it is made if it does not exist. Defaults to
             `None`: what `mlflow.set_experiment` chose, or MLflow's `Default`.
         run_name: String. The name of the new run. Defaults to `None`: MLflow makes one up.
         run_id: String. An existing run, which is left running. Defaults to `None`.

@@ -10,11 +10,11 @@ Array: TypeAlias = npt.NDArray[np.generic]
 
 
 class Sink:
-    """Takes what the callbacks log. Base class of every sink, also of one of your own.
+    """Takes what the callbacks log. Base class of every sink, including your own.
 
     A subclass overrides what it can keep; the other methods do nothing. All of them are called in the thread that runs
-    `fit`, one at a time. What one raises turns the sink off until the next `fit`, with one warning; the training and
-    the other sinks go on (with `strict=True` it ends the training).
+    `fit`, one at a time. If one raises an error, the sink is off until the next `fit`, with one warning; the training
+    and the other sinks go on (with `strict=True` the error ends the training).
 
     A sink belongs to one training, as a `log_dir` does: several loggers share it, two settings do not.
 
@@ -46,7 +46,7 @@ class Sink:
             values: Dict from tag to float, which may be infinite or NaN. Its unit is at the end of the tag, such as
                 `_seconds` or `_bytes`.
             step: Integer.
-            wall_time: Float. When the numbers came about, in seconds since 1970.
+            wall_time: Float. When the numbers were logged, in seconds since 1970.
         """
 
     def text(self, run: str, tag: str, markdown: str, step: int) -> None:
@@ -74,6 +74,6 @@ class Sink:
     def close(self) -> None:
         """Write the rest and let go of files.
 
-        Every logger calls it when a training ends, so it may come more than once, and entries may come after it: those
-        of another logger, or of the next `fit`. They belong behind the earlier ones.
+        Every logger calls it when a training ends. So it may be called more than once, and entries of another logger,
+        or of the next `fit`, may follow. Append them to the earlier ones.
         """

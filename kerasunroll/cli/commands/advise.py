@@ -36,7 +36,7 @@ class AdviseOptions:
         int | None, typer.Option(min=1, help="length of a sequence; by default the source's own, or the model's")
     ] = None
     features: Annotated[
-        int | None, typer.Option(min=1, help="numbers in a time step: the shapes alone, instead of a source")
+        int | None, typer.Option(min=1, help="numbers in a time step: predict from shapes alone, without a source")
     ] = None
     batch_size: Annotated[int | None, typer.Option(min=1, help="sequences per training step, by default 32")] = None
     bidirectional: Annotated[bool, typer.Option("--bidirectional", help="read in both directions")] = False
@@ -56,7 +56,7 @@ class AdviseOptions:
     ] = None
     training_steps: Annotated[
         int | None,
-        typer.Option(min=1, help="how many there will be; by default those of --epochs, with data"),
+        typer.Option(min=1, help="how many training steps you plan; by default those of --epochs, with data"),
     ] = None
     epochs: Annotated[int, typer.Option(min=1, help="passes over the training data")] = 6
     inference: Annotated[
@@ -66,7 +66,7 @@ class AdviseOptions:
     unroll: Annotated[
         list[str] | None, typer.Option(help=f"settings to choose from: {SETTING_HELP}; may be repeated")
     ] = None
-    recalibrate: Annotated[bool, typer.Option("--recalibrate", help="measure this machine anew")] = False
+    recalibrate: Annotated[bool, typer.Option("--recalibrate", help="measure this machine again")] = False
 
 
 def advise(options: AdviseOptions, given: frozenset[str]) -> None:

@@ -79,14 +79,14 @@ class GridOptions(TrainingOptions):
     ] = 3
     inference: Annotated[
         bool | None,
-        typer.Option(help="also time the forward pass and predict; by default where nothing is trained"),
+        typer.Option(help="also time the forward pass and predict; by default only if nothing is trained"),
     ] = None
     resume: Annotated[
         Path | None, typer.Option(help="go on in this folder of an earlier run: measure only what is missing")
     ] = None
     mix_environments: Annotated[
         bool,
-        typer.Option("--mix-environments", help="go on although machine or software changed, or differ between nodes"),
+        typer.Option("--mix-environments", help="go on even if machine or software changed, or differ between nodes"),
     ] = False
     per_node_type: Annotated[
         bool, typer.Option("--per-node-type", help="with --executor ray: measure everything on each kind of node")
@@ -98,7 +98,7 @@ class CompareOptions(GridOptions):
     """The options of `compare`."""
 
     train: Annotated[
-        bool, typer.Option(help="also train every variant, with everything logged; else only count its memory")
+        bool, typer.Option(help="also train every variant, with everything logged; otherwise only count its memory")
     ] = True
 
 

@@ -25,10 +25,10 @@ class ConvertOptions(ModelOptions):
     unroll: Annotated[str, typer.Option(help=SETTING_HELP, show_default=False)]
     output: Annotated[Path, typer.Option("--output", "-o", help="the .keras file to write", show_default=False)]
     implementation: Annotated[
-        Literal["keras", "kerasunroll"] | None, typer.Option(help="whose layers, where the setting leaves it open")
+        Literal["keras", "kerasunroll"] | None, typer.Option(help="whose layers, if the setting leaves that open")
     ] = None
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace the output file if it is there")] = False
-    force: Annotated[bool, typer.Option("--force", help="write it without a proof that it computes the same")] = False
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace the output file if it exists")] = False
+    force: Annotated[bool, typer.Option("--force", help="write it even without a proof")] = False
 
 
 def convert(options: ConvertOptions, given: frozenset[str]) -> None:  # noqa: ARG001

@@ -30,7 +30,7 @@ class DeployOptions:
     units: Annotated[str, typer.Option(help="units of each layer")] = "64,64"
     timesteps: Annotated[int, typer.Option(min=1, help="length of a sequence")] = 32
     features: Annotated[int, typer.Option(min=1, help="numbers in a time step")] = 1
-    outputs: Annotated[int, typer.Option(min=1, help="classes that it tells apart")] = 10
+    outputs: Annotated[int, typer.Option(min=1, help="classes of the output")] = 10
     unroll: Annotated[list[str] | None, typer.Option(help=f"{SETTING_HELP}; may be repeated")] = None
     target: Annotated[
         list[str] | None, typer.Option(help="litert, onnx or saved_model; several with commas, or repeated")
@@ -40,7 +40,7 @@ class DeployOptions:
     ] = None
     batch_size: Annotated[int, typer.Option(min=1, help="sequences of one inference")] = 1
     threads: Annotated[list[int] | None, typer.Option(min=1, help="threads of the runtime; may be repeated")] = None
-    streaming: Annotated[bool, typer.Option("--streaming", help="also one time step at a time, with states kept")] = (
+    streaming: Annotated[bool, typer.Option("--streaming", help="also one time step per call, with states kept")] = (
         False
     )
     data: Annotated[
@@ -52,11 +52,11 @@ class DeployOptions:
     flash_limit: Annotated[str | None, typer.Option(help="how large the file may be, such as 256kB")] = None
     latency_limit: Annotated[str | None, typer.Option(help="how long one inference may take here, such as 5ms")] = None
     builtins_only: Annotated[
-        bool, typer.Option("--builtins-only", help="only what the plain LiteRT interpreter runs")
+        bool, typer.Option("--builtins-only", help="only files that the plain LiteRT interpreter runs")
     ] = False
     micro: Annotated[bool, typer.Option("--micro", help="only operations that TensorFlow Lite Micro knows")] = False
-    write: Annotated[Path | None, typer.Option(help="file to write: that of the setting to take")] = None
-    seed: Annotated[int, typer.Option(min=0, help="draws weights and sequences")] = 0
+    write: Annotated[Path | None, typer.Option(help="where to write the file of the setting to take")] = None
+    seed: Annotated[int, typer.Option(min=0, help="fixes weights and made-up sequences")] = 0
     logdir: Annotated[Path, typer.Option(help="where files, logs and records go")] = Path("logs")
     budget: Annotated[str | None, typer.Option(help="time for everything, such as 5m")] = None
     resume: Annotated[

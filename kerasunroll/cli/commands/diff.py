@@ -18,7 +18,7 @@ class DiffOptions:
     new: Annotated[Path, typer.Argument(help="folder of the later one", show_default=False)]
     fail_if: Annotated[
         list[str] | None,
-        typer.Option(help="end with status 1 if so by all of an interval: 'training_step > 10%'; may be repeated"),
+        typer.Option(help="end with status 1 if the whole interval says so: 'training_step > 10%'; may be repeated"),
     ] = None
     markdown: Annotated[Path | None, typer.Option(help="Markdown file to write, for a pull request")] = None
     junit: Annotated[Path | None, typer.Option(help="JUnit file to write, for a build server")] = None

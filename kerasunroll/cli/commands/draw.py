@@ -39,11 +39,11 @@ class DrawOptions:
     units: Annotated[str, typer.Option(help="units of each layer, such as 64,64")] = "64,64"
     timesteps: Annotated[int | None, typer.Option(help="length of a sequence, by default 6 or the model's own")] = None
     unroll: Annotated[str, typer.Option(help=SETTING_HELP)] = "loop"
-    truncate: Annotated[int | None, typer.Option(help="cut the gradient every so many time steps")] = None
-    recompute: Annotated[int | None, typer.Option(help="recompute segments of so many time steps")] = None
+    truncate: Annotated[int | None, typer.Option(help="cut the gradient every N time steps")] = None
+    recompute: Annotated[int | None, typer.Option(help="recompute segments of N time steps")] = None
     bidirectional: Annotated[bool, typer.Option("--bidirectional", help="read in both directions")] = False
     return_sequences: Annotated[
-        bool, typer.Option("--return-sequences", help="an output at every time step, not at the last only")
+        bool, typer.Option("--return-sequences", help="an output at every time step, not only at the last")
     ] = False
     model: Annotated[Path | None, typer.Option(help="draw the recurrent layers of a .keras file")] = None
     layer: Annotated[
@@ -63,7 +63,7 @@ class DrawOptions:
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="the .svg or .png file to write, by default <kind>.svg")
     ] = None
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace files that are there")] = False
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace existing files")] = False
 
 
 OF_CONFIG: Final = ("cell", "units", "unroll", "truncate", "recompute", "bidirectional", "return_sequences")

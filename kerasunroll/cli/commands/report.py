@@ -23,14 +23,15 @@ class ReportOptions:
         None
     )
     memory_limit: Annotated[
-        str | None, typer.Option(help="memory that a process may take in all, such as 2GB: what takes more is out")
+        str | None,
+        typer.Option(help="memory that a process may take in all, such as 2GB; what takes more is ruled out"),
     ] = None
     training_steps: Annotated[
         int | None,
-        typer.Option(min=1, help="how many there will be (with --inference: batches); by default as many as in RUN"),
+        typer.Option(min=1, help="training steps that you plan (with --inference: batches); by default those of RUN"),
     ] = None
     inference: Annotated[
-        bool, typer.Option("--inference", help="the network is applied only: judge the forward pass")
+        bool, typer.Option("--inference", help="the network is only applied: judge the forward pass")
     ] = False
 
 

@@ -18,11 +18,11 @@ _EXPLODED_ABOVE = 1e3
 
 @dataclass(frozen=True)
 class LayerFlow:
-    """How the gradient fares on its way back through one recurrent layer.
+    """How far the gradient reaches on its way back through one recurrent layer.
 
-    "Last" is meant in the order of processing: the time step from which the way back begins. That is t = T-1, but t = 0
-    for a layer that goes backwards; and where the loss does not look at the last time steps, so that their gradient is
-    0, the last one with a gradient. Counted are the time steps from there back to the first, less those where all
+    "Last" is meant in the order of processing: the time step from which the way back begins. That is t = T-1, or t = 0
+    for a layer that goes backwards. If the loss does not depend on the last time steps, so that their gradient is 0, it
+    is the last one with a gradient. The time steps from there back to the first are counted, without those at which all
     samples are masked.
 
     Args:
@@ -114,7 +114,7 @@ class LayerFlow:
 
 @dataclass(frozen=True)
 class GradientFlow:
-    """How the gradient fares on its way back through each recurrent layer of a model.
+    """How far the gradient reaches on its way back through each recurrent layer of a model.
 
     Args:
         layers: Tuple of `LayerFlow`, in the order in which the layers ran.
@@ -151,11 +151,11 @@ def gradient_flow_summary(
 ) -> GradientFlow:
     """Sum up the gradients through time of each recurrent layer.
 
-    What is summed up is the norm averaged over the batch, `NormsOverTime.mean`.
+    It sums up the norm averaged over the batch, `NormsOverTime.mean`.
 
-    A layer that returns sequences receives gradient from above at every time step, not only at the last. So growth on
-    the way back need not be an explosion: the backward half of a `Bidirectional` below another layer receives most
-    where the sequence ends, which is where its own way back ends, and next to nothing at t = 0, where it begins.
+    A layer that returns sequences receives gradient from above at every time step, not only at the last. So a gradient
+    that grows on the way back need not explode: the backward half of a `Bidirectional` below another layer receives
+    most where the sequence ends, which is where its own way back ends, and next to nothing at t = 0, where it begins.
 
     Args:
         result: What `gradients_through_time` returned.

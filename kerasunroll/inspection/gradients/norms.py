@@ -21,7 +21,7 @@ Array: TypeAlias = npt.NDArray[Any]
 class NormsOverTime:
     """Euclidean norms of one quantity's gradient, one per sample and time step, reduced over the batch.
 
-    A sample is left out at the time steps where it is masked; where all samples are, every figure is NaN. A NaN
+    A sample is left out at the time steps where it is masked. If all samples are masked, every figure is NaN. A NaN
     elsewhere is a NaN in the gradient.
 
     Args:
@@ -41,7 +41,7 @@ class NormsOverTime:
 class LayerGradients:
     """The gradients of the loss on their way back through one recurrent layer.
 
-    `t` counts in sequence order, also for a layer that goes backwards. A notebook shows it as a table and a picture.
+    `t` counts in sequence order, even if the layer goes backwards. A notebook shows it as a table and a picture.
 
     Args:
         layer: String. The layer's name. Inside `StackedRNNCells` there is one entry per cell, `<layer>/<cell>`; a layer
@@ -51,11 +51,11 @@ class LayerGradients:
         x: `NormsOverTime` of dL/dx_t: of what the layer below receives from this one.
         states: Dict from the state's name to its `NormsOverTime`: `h` (dL/dh_t) and, for an LSTM, `c` (dL/dc_t); for a
             cell that is not Keras's, `state_0`, `state_1`, ...
-        output: `NormsOverTime` of the gradient that reaches the cell's output from outside; `None` where the output is
-            one of the states.
+        output: `NormsOverTime` of the gradient that reaches the cell's output from outside; `None` if the output is one
+            of the states.
         weights: Dict from the weight's path to an array (T,): the norm of the t-th term of the sum over time steps that
             is the weight's gradient. NaN where all samples are masked. Empty unless asked for.
-        unmasked: Boolean array (B, T), `False` where a sample is masked; `None` where samples were not told apart.
+        unmasked: Boolean array (B, T), `False` where a sample is masked; `None` if the samples were not kept apart.
         per_unit: Dict of arrays (B, T, U), the gradients themselves: with respect to the states `h` and `c`, to the
             activation of every gate (`input_gate`, `forget_gate`, `candidate`, `output_gate`; `update_gate`,
             `reset_gate`, `candidate`), and to `x`. 0 where a sample is masked. Empty unless asked for.
@@ -97,10 +97,10 @@ class LayerGradients:
 
     @property
     def samples_unmasked(self) -> Array:
-        """`unmasked`, where samples were told apart.
+        """`unmasked`, if the samples were kept apart.
 
         Raises:
-            InputError: If they were not.
+            InputError: If they were not kept apart.
         """
         if self.unmasked is None:
             raise InputError(
@@ -183,16 +183,16 @@ class GradientsThroughTime:
         return next((found for layer in reversed(self.layers) if (found := layer.first_not_finite)), None)
 
     def plot(self, layer: Chosen = None, what: Chosen = None, sample: int | None = None) -> "ShownFigure":
-        """Draw the gradients: unit × time step heatmaps where they were kept per unit, else their norms over time.
+        """Draw the gradients: unit × time step heatmaps if they were kept per unit, otherwise their norms over time.
 
         In a heatmap a gradient of one sample is blue below 0 and red above, on a scale that is logarithmic away from 0;
-        over all samples it is the Euclidean norm, unit by unit, on a logarithmic scale. Masked time steps are grey,
-        what is NaN or infinite is pink, and the title says where that began on the way back.
+        over all samples it is the Euclidean norm, unit by unit, on a logarithmic scale. Masked time steps are grey, NaN
+        and infinite values are pink, and the title says where these began on the way back.
 
         Args:
             layer: String or sequence of strings. The layers to draw; all by default.
-            what: String or sequence of strings: of the keys of `LayerGradients.per_unit` (of `norms` where nothing was
-                kept per unit). Defaults to all. Layers that have none of it are left out.
+            what: String or sequence of strings: of the keys of `LayerGradients.per_unit` (of `norms` if nothing was
+                kept per unit). Defaults to all. Layers that have none of them are left out.
             sample: Integer or `None`. The sample to draw. Defaults to `None`: all samples.
 
         Returns:

@@ -32,14 +32,14 @@ def gradients_through_time(
 
     For every recurrent layer and every time step t: the Euclidean norms of the total derivatives dL/dh_t (for an LSTM
     also dL/dc_t) and of dL/dx_t, and the norm of the t-th term in the gradient of each weight. L is the loss that the
-    optimiser sees, `model.compute_loss`: a mean over the batch, so that a sample's gradient carries a factor 1/B;
-    without loss scaling. (Where the optimiser scales the loss, as in float16, the backward pass runs scaled and the
-    result is divided by the scale.)
+    optimiser sees, `model.compute_loss`: a mean over the batch, so that a sample's gradient carries a factor 1/B, and
+    without loss scaling. (If the optimiser scales the loss, as in float16, the backward pass runs scaled and the result
+    is divided by the scale.)
 
     Each layer runs through time as its own setting says. Norms are computed in float64, since the square of a
     vanishing float32 gradient is 0 long before the gradient is. The model is left as it was.
 
-    To do this again and again, as in a callback, make one `GradientProbe` and call it: it traces only once.
+    To call this often, as in a callback, make one `GradientProbe` and call it: it traces only once.
 
     Args:
         model: A compiled `keras.Model`. One that is not built yet is built from the batch.
@@ -49,7 +49,7 @@ def gradients_through_time(
         training: Boolean. Whether layers behave as in training: dropout, batch statistics. Defaults to `False`, so
             that two settings, or two training steps, differ by nothing but the model.
         per_sample: Boolean. Whether the norms of each sample are kept. Defaults to `False`.
-        per_unit: Boolean. Whether the gradients themselves are kept besides, of every sample, time step and unit: with
+        per_unit: Boolean. Whether the gradients themselves are kept too, of every sample, time step and unit: with
             respect to the states, to `x`, and to the activation of every gate of LSTM and GRU cells. That is about 7
             times the memory of an LSTM's output. Defaults to `False`.
         weights: Boolean. Whether the terms of the weights' gradients are computed, which costs about one more pass

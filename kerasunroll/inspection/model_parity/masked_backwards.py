@@ -60,7 +60,7 @@ class MaskedBackwards:
 def masked_backwards_errors(model: Any, x: Any) -> tuple[MaskedBackwards, ...]:
     """Return the layers of a model whose unrolled result is wrong where time steps are masked.
 
-    Looked at are the unrolled recurrent layers that go backwards, return all time steps with zeros for those that are
+    It looks at the unrolled recurrent layers that go backwards, return all time steps with zeros for those that are
     masked, and receive a mask. Each is run alone, in float64 and with its own weights, on random sequences that are
     masked at the end, at the start and in between, and compared with the same layer as a loop.
 

@@ -41,13 +41,13 @@ _OTHER_OPTIMIZER: Final = "The optimizers of the two models are not of the same 
 def parity(a: Any, b: Any, data: Any, *, training_steps: int = 3, seed: int = 0, jit_compile: bool = False) -> Parity:
     """Tell whether two models that should compute the same do.
 
-    Compared are the weights, the outputs, what every recurrent layer returns, its states at every time step, the loss,
-    and its gradient with respect to every weight and every floating input; before training and after some training
-    steps; in the models' own precision and between copies in float64. Both run as TensorFlow graphs.
+    It compares the weights, the outputs, what every recurrent layer returns, its states at every time step, the loss,
+    and its gradient with respect to every weight and every floating input. It does so before training and after some
+    training steps, in the models' own precision and between copies in float64. Both run as TensorFlow graphs.
 
-    Rounding and real difference are told apart in float64, where rounding is far smaller than any error worth the name:
-    see `kerasunroll.inspection.model_parity.differences` for what is allowed. Where a model cannot be copied to
-    float64, its own precision decides, with the tolerance that belongs to it; the report says so.
+    Float64 tells rounding from a real difference, because rounding is far smaller there than any error that matters:
+    see `kerasunroll.inspection.model_parity.differences` for the tolerance. If a model cannot be copied to float64, its
+    own precision decides, with the tolerance that belongs to it, and the report says so.
 
     The training steps are those of the models' optimizer on their loss; a `train_step` of their own is not called.
     Both start with the seeds and the stateful states of `a`. Layers that draw random numbers are compared in training
@@ -58,7 +58,7 @@ def parity(a: Any, b: Any, data: Any, *, training_steps: int = 3, seed: int = 0,
         a: A `keras.Model`. One that is not built yet is built from the batch.
         b: A `keras.Model` with as many weights, of the same shapes, in the same order.
         data: One batch: a tuple `(x, y)` with the inputs, nested as the models take them, and the targets; or the
-            inputs alone. Without targets, or if a model is not compiled, a loss is made up: the mean squared distance
+            inputs alone. Without targets, or if a model is not compiled, a loss is made up: the mean squared difference
             of the outputs from a fixed random target.
         training_steps: Integer of at least 0. Defaults to 3.
         seed: Integer. Draws the target of a made-up loss. Defaults to 0.
@@ -68,7 +68,7 @@ def parity(a: Any, b: Any, data: Any, *, training_steps: int = 3, seed: int = 0,
         A `Parity`; its `verdict` is `"identical"`, `"equal to rounding"` or `"different"`; `str()` of it is a text.
 
     Raises:
-        InputError: If the models have not the same weights or inputs, or the batch does not suit them.
+        InputError: If the models do not have the same weights or inputs, or the batch does not suit them.
 
     Example:
     >>> parity(loop, full, (x, y)).verdict

@@ -30,7 +30,7 @@ _CONSPICUOUS: Final = 0.01
 
 @dataclass(frozen=True)
 class Difference:
-    """How far one array of the first model is from the same array of the second, and where most.
+    """How much one array of the first model differs from the same array of the second, and where most.
 
     Args:
         kind: String, one of `KINDS`.
@@ -113,7 +113,7 @@ class Difference:
 class Parity:
     """Whether two models compute the same.
 
-    `str()` and `repr()` of it are a text to read, a notebook shows a table and a picture; `as_json()` is for programs.
+    `str()` and `repr()` give a text to read, a notebook shows a table and a picture, and `as_json()` is for programs.
 
     Args:
         names: Tuple of two strings, the models' names.
@@ -123,7 +123,7 @@ class Parity:
         training_steps: Integer. How many training steps were taken.
         loss: String. What was differentiated.
         tolerance: Float. The relative difference that rounding explains before training, in the precision that decides.
-        notes: Tuple of strings: what could not be compared, or is to be known.
+        notes: Tuple of strings: what could not be compared, and what you should know.
     """
 
     names: tuple[str, str]
@@ -139,8 +139,8 @@ class Parity:
     def verdict(self) -> Verdict:
         """`"identical"`, `"equal to rounding"` or `"different"`.
 
-        Identical is what is the same bit for bit in the models' own precision. Otherwise float64 decides: there,
-        rounding is so small that what is left is a real difference. It is different too when the one is NaN or infinite
+        Models are identical if they compute the same bit for bit in their own precision. Otherwise float64 decides:
+        rounding is so small there that any difference left is real. They are different, too, if one is NaN or infinite
         where the other is not.
         """
         if any(math.isinf(each.largest) for each in self.own) or not all(each.is_rounding for each in self.deciding):

@@ -20,9 +20,9 @@ class NotFinite:
         layer: String. The layer's name.
         time_step: Integer. The time step t, in sequence order.
         what: String. What is not finite there: `x` (what the layer receives), a state (`h`, `c`, ...) or a gate
-            (`forget_gate`, ...). Several may be at once: then the one that the others are computed from.
+            (`forget_gate`, ...). If several are not finite, it is the one that the others are computed from.
         kind: String: `"NaN"` or `"Inf"`.
-        sample: Integer or `None`. The first sample of the batch with it; `None` where samples were not kept.
+        sample: Integer or `None`. The first sample of the batch with it; `None` if samples were not kept.
         gradient: Boolean. Whether it is the gradient with respect to `what`. Defaults to `False`.
 
     Example:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class LayerStates:
     """The states of one recurrent layer.
 
-    `t` counts in sequence order, also for a layer that goes backwards. A notebook shows it as a table and a picture.
+    `t` counts in sequence order, even if the layer goes backwards. A notebook shows it as a table and a picture.
 
     Args:
         layer: String. The layer's name. Inside `StackedRNNCells` there is one entry per cell, `<layer>/<cell>`; a layer
@@ -87,14 +87,14 @@ class HiddenStates(dict[str, LayerStates]):
     def plot(self, layer: Chosen = None, what: Chosen = None, sample: int | None = None) -> "ShownFigure":
         """Draw heatmaps unit × time step, a column per layer.
 
-        States are blue below 0 and red above; gates run from 0, dark, to 1, bright. Masked time steps are grey, what is
-        NaN or infinite is pink, and the title says where that began.
+        States are blue below 0 and red above; gates run from 0, dark, to 1, bright. Masked time steps are grey, NaN and
+        infinite values are pink, and the title says where these began.
 
         Args:
             layer: String or sequence of strings. The layers to draw; all by default.
             what: String or sequence of strings: of `h`, `c`, ..., `input_gate`, `forget_gate`, `candidate`,
                 `output_gate`, `update_gate`, `reset_gate`, `x`. Defaults to all states and gates. Layers that have none
-                of it are left out.
+                of them are left out.
             sample: Integer or `None`. The sample to draw. Defaults to `None`: the mean over all samples that are not
                 masked.
 

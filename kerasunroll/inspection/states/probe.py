@@ -19,11 +19,11 @@ from kerasunroll.models.building import is_unbuilt
 def hidden_states(model: Any, x: Any, *, jit_compile: bool = False) -> HiddenStates:
     """Return the states of every recurrent layer at every time step, as in inference.
 
-    Also of layers that return only their last output. Half precision is returned as float32. The model is left as it
-    was. To do this again and again, as in a callback, make one `StateProbe` and call it: it traces only once.
+    Layers that return only their last output are included. Half precision is returned as float32. The model is left as
+    it was. To call this often, as in a callback, make one `StateProbe` and call it: it traces only once.
 
     Args:
-        model: A `keras.Model`; it need not be compiled, nor be built: then it is built from the batch.
+        model: A `keras.Model`, which need not be compiled. One that is not built yet is built from the batch.
         x: The batch's inputs, (B, T, F) or as the model takes them.
         jit_compile: Boolean. Whether to compile with XLA. Defaults to `False`.
 

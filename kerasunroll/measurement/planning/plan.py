@@ -50,12 +50,12 @@ class Plan(BaseModel):
 
     Args:
         configs: Tuple of `TrainingConfig`: the variants, those of one group in a row.
-        follow_up: `"training"` or `"memory"`. Whether every variant is trained with everything logged, or its memory
-            counted only.
+        follow_up: `"training"` or `"memory"`. Whether every variant is trained with everything logged, or only its
+            memory is counted.
         sources: Mapping from the length of sequences that was asked for to `SourceFacts`.
         inference: Boolean. Whether the forward pass and `predict` are timed too. Defaults to `True`.
         node_kinds: Tuple of strings. Every group is measured on each of these kinds of nodes. Defaults to `()`: once,
-            wherever.
+            on any node.
         kerasunroll_version: String. Defaults to this version.
         schema_version: Integer. Always 1.
     """
@@ -87,7 +87,7 @@ class Plan(BaseModel):
             options: Arguments of `TrainingConfig.for_source` or `for_model`, the same for all variants.
             follow_up: What follows the timing.
             inference: Boolean. Whether to time the forward pass and `predict` too. Defaults to `True`.
-            node_kinds: Strings. The kinds of nodes to measure each group on. Defaults to none: once, wherever.
+            node_kinds: Strings. The kinds of nodes to measure each group on. Defaults to none: once, on any node.
 
         Raises:
             InputError: If a value, or a combination, cannot be used.
@@ -111,7 +111,7 @@ class Plan(BaseModel):
 
     @property
     def model(self) -> SavedModel | None:
-        """The saved model that is measured, or `None` where the networks are the factories'."""
+        """The saved model that is measured, or `None` if the networks come from the factories."""
         stack = self.configs[0].stack if self.configs else None
         return stack if isinstance(stack, SavedModel) else None
 
@@ -140,7 +140,7 @@ class Plan(BaseModel):
         ]
 
     def check_sources(self, folder: Path) -> None:
-        """See whether the data, and the model in its file, are still what they were when the plan was made.
+        """Check that the data, and the model in its file, are still what they were when the plan was made.
 
         Args:
             folder: Path. The folder of the comparison.
@@ -178,7 +178,7 @@ class Plan(BaseModel):
         """Read the `plan.json` of a folder.
 
         Raises:
-            InputError: If there is none, or it is not one of this version.
+            InputError: If there is no plan, or it is not one of this version.
         """
         path = folder / PLAN_FILE
         try:

@@ -53,9 +53,9 @@ class Environment(BaseModel):
 
     Args:
         cpu: String. The model's name.
-        physical_cores: Integer or `None` where the system does not tell.
-        logical_cores: Integer or `None` where the system does not tell.
-        usable_cores: Float. Cores this process may use: its affinity, or less where a container has a quota.
+        physical_cores: Integer, or `None` if the system does not tell.
+        logical_cores: Integer, or `None` if the system does not tell.
+        usable_cores: Float. Cores this process may use: its affinity, or less if a container has a quota.
         memory_bytes: Integer. The machine's memory.
         system: String. Operating system and kernel.
         machine: String. The architecture, such as `"x86_64"`.
@@ -86,7 +86,7 @@ def environment(variables: Mapping[str, str] | None = None) -> Environment:
     """Return the facts about this machine, without importing TensorFlow.
 
     Args:
-        variables: Mapping of environment variables, where they are not this process's own.
+        variables: Mapping of environment variables, if they are not this process's own.
     """
     gpus, gpu_driver = _gpus()
     return Environment(

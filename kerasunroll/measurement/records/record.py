@@ -1,4 +1,4 @@
-"""A record: what one measurement of one variant gave, or how it ended without.
+"""A record: what one measurement of one variant gave, or how it failed.
 
 Records are immutable, validated when made and when loaded, and carry a schema version. In JSON:
 
@@ -77,12 +77,12 @@ class Record(BaseModel):
     """One measurement of one variant.
 
     Args:
-        configuration: Mapping of JSON values. What was asked for, but for the variant: the same mapping is the
-            same question. Part of the identity.
+        configuration: Mapping of JSON values. What was asked for, except the variant: the same mapping is the same
+            question. Part of the identity.
         variant: String. The setting's name, such as `"loop"`. Part of the identity.
         outcome: `Outcome`.
         cause: String, or `None` if the outcome is `done`. Why it ended so.
-        phase: String or `None`. What was being done when it ended.
+        phase: String or `None`. The phase in which it ended.
         figures: Mapping from names to numbers, such as `{"compile_seconds": 3.2, "graph_nodes": 812}`.
         samples: Mapping from names to single values, such as training-step times in seconds: a list of processes, each
             a list of rounds, each the list of its block. What a process gives once is a round of one value.

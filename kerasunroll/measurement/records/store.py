@@ -1,8 +1,8 @@
-"""A folder of records, one file each: what has been measured survives whatever comes after.
+"""A folder of records, one file each: what has been measured survives whatever happens later.
 
-A file holds `{"checksum": ..., "record": ...}`. Its name tells variant and identity, and a random part lets any
-number of processes write into one folder at once. The checksum is of the record's content: a file may be
-laid out anew, but a changed value is noticed.
+A file holds `{"checksum": ..., "record": ...}`. Its name tells variant and identity, and a random part lets any number
+of processes write into one folder at once. The checksum is that of the record's content: you may reformat a file, but a
+changed value is noticed.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ RECORDS: Final = "records"
 
 @dataclass(frozen=True)
 class Damaged:
-    """A file that is no whole, unchanged record, and was set aside.
+    """A file that is not a complete, unchanged record, and was set aside.
 
     Args:
         path: Path where it lies now: its old name with `.damaged` at the end, if it could be renamed.

@@ -1,4 +1,4 @@
-"""Several records side by side: whether they may be, and as a data frame or CSV."""
+"""Several records side by side: whether they compare, and as a data frame or CSV."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ def comparable(records: Iterable[Record], *, allow_different: bool = False) -> l
 
     Args:
         records: Iterable of `Record`.
-        allow_different: Boolean. Return them in any case. Defaults to `False`.
+        allow_different: Boolean. Whether to return them in any case. Defaults to `False`.
 
     Raises:
         InputError: If environments differ; the message lists every fact that does.

@@ -1,4 +1,4 @@
-"""How a figure grows with the number of time steps T: what it is at any T, and what each time step more adds."""
+"""How a figure grows with the number of time steps T: what it is at any T, and what each further time step adds."""
 
 import math
 from collections.abc import Sequence
@@ -26,7 +26,8 @@ class PowerLaw(BaseModel):
     """A fitted power law, with the 95 % interval of its exponent.
 
     Args:
-        exponent: Float. 0 is constant, 1 grows with T, 2 with its square. What a figure has at any T makes it smaller.
+        exponent: Float. 0 is constant, 1 grows with T, 2 with its square. The part of a figure that is there at any T
+            makes the exponent smaller.
         low: Float. Lower end of the interval.
         high: Float. Upper end of the interval.
     """
@@ -43,15 +44,15 @@ class Growth(BaseModel):
 
     Args:
         offset: Float. What the figure is at any T.
-        per_time_step: Float. What each time step more adds.
+        per_time_step: Float. What each further time step adds.
         low: Float. Lower end of the interval.
         high: Float. Upper end of the interval.
-        average: Float. What a time step more adds on the way from the smallest T to the largest.
-        grows: Boolean. Whether it grows on that way by more than a tenth, or certainly by a hundredth.
+        average: Float. What a time step adds on average between the smallest T and the largest.
+        grows: Boolean. Whether it grows between them by more than a tenth, or certainly by a hundredth.
         points: Integer. The points it was fitted to.
-        bends: `"up"` or `"down"` where the points leave the line: each time step adds the more, or the less, the longer
-            the sequence is; else `None`.
-        power_law: `PowerLaw`, or `None` where there are too few points to carry one.
+        bends: `"up"` or `"down"` where the points leave the line: each time step adds more, or less, the longer the
+            sequence is; otherwise `None`.
+        power_law: `PowerLaw`, or `None` if there are too few points for one.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")

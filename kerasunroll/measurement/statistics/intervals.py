@@ -1,8 +1,8 @@
 """A value with its interval, from the same measurement in several fresh processes.
 
 Two processes of the very same program differ by a little for as long as they live (memory layout; Kalibera & Jones,
-*Rigorous benchmarking in reasonable time*, ISMM 2013). So whatever is measured in processes is measured in several of
-them, and how far these differ is what an interval is made of. There are few, so that the quantile is Student's.
+*Rigorous benchmarking in reasonable time*, ISMM 2013). So kerasunroll measures in several processes, and the interval
+comes from how far they differ. There are few of them, so the quantile is Student's.
 """
 
 import math
@@ -35,7 +35,7 @@ class Interval:
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
-    """Return the mean of what several processes gave, with its interval: Student's t.
+    """Return the mean over several processes, with its interval: Student's t.
 
     Args:
         values: One value per process. One alone has no interval: both ends are the value.

@@ -1,4 +1,4 @@
-"""Is one variant faster than another? Ratios of interleaved times, with an interval that can be believed.
+"""Is one variant faster than another? Ratios of interleaved times, with an interval that you can trust.
 
 The machine changes speed while it measures, so variants take turns: a *round* is one short block of training
 steps of each process of each variant, in random order. Only times of the same round are compared, as the logarithm of
@@ -59,8 +59,8 @@ class TimeRatio(BaseModel):
         low: Float. Lower end of the interval.
         high: Float. Upper end of the interval.
         rounds: Integer. The rounds it rests on.
-        half_width: Float. What the interval's half-width, in logarithms (0.03 is about 3 %), would be but for the
-            spread between processes: more rounds narrow it.
+        half_width: Float. The interval's half-width, in logarithms (0.03 is about 3 %), without the spread between
+            processes: more rounds narrow it.
         processes: Integer. The processes of each variant that it rests on. With one, the interval cannot hold the
             spread between processes.
     """

@@ -66,7 +66,7 @@ def with_unroll(
     Raises:
         SettingError: If a setting is invalid, or a layer has no such setting.
         InputError: If `model` is no built Keras model, has no recurrent layer or none of that name, if Keras cannot
-            rebuild it, or if a layer of an unknown number of time steps shall be fully unrolled.
+            rebuild it, or if a layer is to be fully unrolled whose number of time steps is unknown.
 
     Example:
     >>> fast = with_unroll(model, 8)

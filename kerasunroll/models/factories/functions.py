@@ -69,11 +69,11 @@ def recurrent_stack(
         stateful: Boolean (default `False`). Whether each batch begins with the last states of the one
             before. Needs `batch_size`.
         batch_size: Integer. A fixed batch size. Defaults to `None`: any.
-        go_backwards: Boolean (default `False`). Whether the stack reads the sequence from the last time step
-            to the first. It then computes what it would compute for the reversed sequence; a many-to-many
-            stack returns its outputs in this reversed order, as Keras's layers do. (So only the first layer
-            has Keras's `go_backwards=True`: what it passes on is reversed already.) With a mask it is open
-            to one many-to-one layer only, as Keras does not reverse the mask it passes on.
+        go_backwards: Boolean (default `False`). Whether the stack reads the sequence from the last time step to the
+            first. It then computes what it would compute for the reversed sequence; a many-to-many stack returns its
+            outputs in this reversed order, as Keras's layers do. (So only the first layer has Keras's
+            `go_backwards=True`: what it passes on is reversed already.) With a mask, only a single many-to-one layer
+            can go backwards, because Keras does not reverse the mask that it passes on.
         cell_kwargs: Dict of further arguments of the recurrent layers, such as `{"activation": "relu"}`.
             Objects are given by name, or as `keras.saving.serialize_keras_object` writes them.
         dtype: String. The name of a dtype policy, such as `"float64"` or `"mixed_bfloat16"`; the head of a

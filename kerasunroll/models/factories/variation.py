@@ -24,8 +24,8 @@ def variants(
     states of the seed generators, so that dropout too draws the same masks in every variant.
 
     Args:
-        source: `StackConfig`, whose own `unroll` is not looked at; or a factory such as `lstm_stack`: any
-            function that takes `unroll` and returns a built `keras.Model`.
+        source: `StackConfig`, whose own `unroll` is ignored; or a factory such as `lstm_stack`: any function that takes
+            `unroll` and returns a built `keras.Model`.
         settings: List of settings. Each is a value (`False`, `True`, or a list with one per layer) or text
             (`"loop"`, `"full"`, `"loop,full"`).
         **factory_kwargs: The factory's other arguments.

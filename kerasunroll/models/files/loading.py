@@ -45,7 +45,7 @@ def load_model(path: str | Path, *, custom_objects: Sequence[CustomObject] = ())
             may be given as text, `"module:name"`, and is then imported, which runs that module. Defaults to `()`.
 
     Returns:
-        A `keras.Model`, compiled where it was compiled when it was saved.
+        A `keras.Model`, compiled if it was compiled when it was saved.
 
     Raises:
         InputError: If the file is missing, unreadable, damaged, of another format, or too large for the memory that is

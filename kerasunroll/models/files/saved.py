@@ -57,8 +57,8 @@ class SavedLayer(BaseModel):
 class SavedModel(BaseModel):
     """Describe a model in a `.keras` file and the setting that it is converted to.
 
-    It stands where a `StackConfig` stands: frozen, made of plain values, the same in a plan, in a record and in a
-    worker. `SavedModel.read` makes one from a file.
+    You can use it like a `StackConfig`: it is frozen, made of plain values, and the same in a plan, in a record and in
+    a worker. `SavedModel.read` makes one from a file.
 
     Args:
         path: String. The absolute path of the file; of a model that was given in Python, that of its pickled recipe.
@@ -75,8 +75,8 @@ class SavedModel(BaseModel):
 
     Raises:
         SettingError: If `unroll` is no setting, or has a wrong number of them.
-        InputError: If the sequences do not fit the model, or a layer of an unknown number of time steps shall be fully
-            unrolled.
+        InputError: If the sequences do not fit the model, or if a layer is to be fully unrolled whose number of time
+            steps is unknown.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

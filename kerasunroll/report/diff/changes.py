@@ -47,7 +47,7 @@ class Change:
         name: String. What is compared: a key of `FIGURES`.
         old: Float. Seconds, bytes or a count.
         new: Float.
-        ratio: `Interval`. New over old. Unbounded where a run has but one process.
+        ratio: `Interval`. New over old. Unbounded if a run has only one process.
     """
 
     group: str
@@ -59,7 +59,7 @@ class Change:
 
     @property
     def direction(self) -> Direction:
-        """Whether it became more or less, by the whole of its interval."""
+        """Whether it became more or less, if the whole interval says so."""
         if self.ratio.low > 1:
             return "more"
         return "less" if self.ratio.high < 1 else "no difference"

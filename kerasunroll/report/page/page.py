@@ -1,4 +1,4 @@
-"""A comparison as a page: HTML that needs nothing but itself, or Markdown. No TensorFlow."""
+"""A comparison as a page: a single HTML file, or Markdown. No TensorFlow."""
 
 import os
 import re
@@ -44,7 +44,7 @@ class Section:
         pictures: Tuple of `Picture`.
         tables: Tuple of `PageTable`.
         notes: Tuple of strings, below the tables.
-        problems: Tuple of strings: what ended otherwise than done, and why.
+        problems: Tuple of strings: what did not end as done, and why.
         files: Tuple of paths of pictures that lie in the folder already.
     """
 

@@ -1,12 +1,12 @@
-"""What a setting costs once and with every training step, and after how many of them the one has paid for the other.
+"""What a setting costs once and with every training step, and when a longer compile has paid for itself.
 
 With two settings a and b, the time over N training steps is `ready + N × step`, where *ready* is the time until the
 first training step (build, trace and compile). a takes less than b from the break-even on:
 
     N = (ready_a - ready_b) / (step_b × (1 - ratio)),    ratio = step_a / step_b
 
-Its interval is that of both: of the ratio, which the interleaved rounds gave, and of the difference in the numerator,
-which several processes gave. It holds every N at which it cannot be told which of the two has taken less (E. C.
+Its interval covers the uncertainty of both: of the ratio, from the interleaved rounds, and of the difference in the
+numerator, from several processes. It holds every N at which nobody can tell which of the two has taken less (E. C.
 Fieller, *Some problems in interval estimation*, JRSS B 16, 1954).
 """
 
@@ -41,7 +41,7 @@ class Cost:
             timed in turns.
         process_growth_bytes: Float or `None`. What the process took beyond its start.
         process_peak_bytes: Float or `None`. What the process took in all.
-        tensor_peak_bytes: Float or `None`. What its tensors took in all: on a GPU, that is another memory.
+        tensor_peak_bytes: Float or `None`. What its tensors took in all. On a GPU, that is another memory.
         at_most: Boolean. Whether `ready_seconds` is more than what is asked for: in inference, where only the training
             step's trace and compile were timed.
         ready_each: Tuple of floats. `ready_seconds` of each process, of which it is the mean.
@@ -87,8 +87,8 @@ def ready_seconds(row: Row) -> float | None:
 def time_ratio(a: Cost, b: Cost) -> Interval | None:
     """Return the time of a over that of b; `None` if one of them was not timed in turns with the baseline.
 
-    Between two that were both compared with the baseline, the intervals add up as if they were independent. They are
-    not: both hold the baseline's scatter, which cancels. So the interval is rather too wide.
+    If both were compared with the baseline, their intervals add up as if they were independent. They are not: both hold
+    the scatter of the baseline, which cancels. So the interval is rather too wide than too narrow.
     """
     if a.ratio is None or b.ratio is None:
         return None
@@ -130,7 +130,7 @@ def break_even(a: Cost, b: Cost) -> Interval | None:
         b: `Cost` of the other.
 
     Returns:
-        `Interval` in training steps, 0 where a is ahead from the start; `None` for never, as a is not faster, or not by
+        `Interval` in training steps, 0 where a is ahead from the start; `None` for never: a is not faster, or not by
         more than can be measured, or was not measured.
 
     Example:
@@ -184,7 +184,7 @@ def total_seconds(cost: Cost, training_steps: int) -> float | None:
 
 
 def extra_bytes(a: Cost, b: Cost) -> float | None:
-    """Return how much more memory a takes than b: of the process, or where it is not known of the tensors.
+    """Return how much more memory a takes than b: of the process, or, if that is not known, of the tensors.
 
     Returns:
         Bytes; 0 if the difference is below 10 MB or a tenth of what b takes, which processes differ by anyway; `None`

@@ -9,7 +9,7 @@ from kerasunroll.report.verdict.verdict import Verdict, called
 
 
 def summary(verdicts: Sequence[Verdict]) -> str | None:
-    """Return one sentence over the verdicts on several networks; `None` where there is but one.
+    """Return one sentence that sums up the verdicts on several networks; `None` if there is only one.
 
     Example:
     >>> summary(verdicts)  # doctest: +SKIP

@@ -32,7 +32,7 @@ def verdict_text(verdict: Verdict) -> str:
 
 
 def verdict_sentences(verdict: Verdict) -> list[str]:
-    """Return a verdict as sentences: which setting to take, then why, then what stays open."""
+    """Return a verdict as sentences: which setting to take, then why, then what remains open."""
     return [*_take(verdict), *_same(verdict), *_out(verdict), *_open(verdict)]
 
 

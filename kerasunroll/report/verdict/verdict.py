@@ -1,11 +1,11 @@
 """Which setting to take, from intervals only. No TensorFlow.
 
-A setting is in question if it was timed to its end, computes the same as the baseline, can be trained, and fits into
-the memory. Of those, none is taken that another one beats by the whole of an interval, in the time over all training
-steps. Of the rest, which cannot be told apart, the one is taken that compiles soonest, then the one that takes the
-least memory, then the baseline.
+A setting is a candidate if it was timed to its end, computes the same as the baseline, can be trained, and fits into
+the memory. A candidate is ruled out if another one takes less time over the whole training, by the whole of an
+interval. The rest cannot be told apart: of these the verdict takes the one that compiles soonest, then the one that
+takes the least memory, then the baseline.
 
-A long module: every rule by which a setting is taken or out stands here, so that they can be read at once.
+A long module: every rule that takes or rules out a setting stands here, so that you can read them together.
 """
 
 import math
@@ -53,9 +53,9 @@ class Constraints:
     """What the setting is for.
 
     Args:
-        memory_limit: Integer or `None`. The bytes that a process may take in all, TensorFlow itself included.
+        memory_limit: Integer or `None`. The bytes that a process may take in all, including TensorFlow itself.
         training_steps: Integer or `None`. How many there will be (in inference: batches); `None` for so many that the
-            time until the first one does not count.
+            time until the first one does not matter.
         inference: Boolean. Whether the network is only applied, and not trained. Defaults to `False`.
     """
 
@@ -66,20 +66,20 @@ class Constraints:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Which setting of a group to take; `kerasunroll.report.verdict.text` says it in words.
+    """Which setting of a group to take; `kerasunroll.report.verdict.text` puts it into words.
 
     Args:
         group: String.
         take: String or `None`. The setting to take; `None` if none can be recommended.
         baseline: String. The setting that the others are compared with.
-        tie: Boolean. Whether no setting is faster than the one to take, nor slower.
+        tie: Boolean. Whether no setting is faster or slower than the one to take.
         costs: Tuple of `Cost`, one per setting, the baseline first.
-        out: Dict from setting to why it is out of the question.
+        out: Dict from setting to the reason why it is ruled out.
         unfinished: Dict from setting to what was not measured to its end.
         undecided: Tuple of strings: what could not be decided.
         differences: Dict from setting to the largest difference of its outputs from the baseline's.
         tolerance: Float or `None`. The difference that rounding explains; `None` where that cannot be told.
-        cares: Dict from a reason to trust the times less to the settings concerned, and what to do.
+        cares: Dict from a reason to trust the times less, to the settings concerned and what to do.
         constraints: `Constraints`.
     """
 
@@ -102,7 +102,7 @@ class Verdict:
 
     @property
     def candidates(self) -> tuple[Cost, ...]:
-        """The costs of the settings that are in question."""
+        """The costs of the settings that can be taken."""
         return tuple(_comparable(self.costs, self.out, self.unfinished))
 
     def as_json(self) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def verdicts(
     Args:
         rows: What `comparison_rows` returned.
         constraints: `Constraints`, the same for all groups. None by default.
-        training_steps: Dict from group to how many training steps its runs have, where the constraints do not say.
+        training_steps: Dict from group to how many training steps its runs have, if the constraints do not say.
     """
     constraints = constraints or Constraints()
     found = []
@@ -155,7 +155,7 @@ def verdicts(
 
 
 def verdict(rows: Sequence[Row], constraints: Constraints | None = None) -> Verdict:
-    """Return which setting to take of one group, and what speaks for it.
+    """Return which setting of one group to take, and the reasons for it.
 
     Args:
         rows: The rows of one group, as `comparison_rows` returned them.
