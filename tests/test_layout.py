@@ -8,8 +8,9 @@ from pathlib import Path
 import kerasunroll
 
 ORDER = [
-    *("errors", "lazy", "units", "display", "files", "cache", "settings", "tasks", "data", "layers", "models"),
-    *("inspection", "figures", "callbacks", "training", "measurement", "advice", "report", "deployment", "api", "cli"),
+    *("errors", "lazy", "units", "display", "files", "cache", "settings", "tasks", "compatibility", "data", "layers"),
+    *("models", "inspection", "figures", "callbacks", "training", "measurement", "advice", "report", "deployment"),
+    *("api", "cli"),
 ]
 LONG = 300
 PACKAGE = Path(kerasunroll.__file__).parent

@@ -32,6 +32,7 @@ class ModelRecipe:
         objects: Dict. The classes and functions in it that are not Keras's.
         dtype_policy: String. The model's.
         names: List of strings: the names of its layers, itself first.
+        masking: List of booleans: whether each passes a mask on.
         trainable: List of pairs of booleans for each: when it was compiled, and now.
         values: List of arrays: the variables, those of a layer before those of the layers inside.
         vocabularies: List of what each layer has learned to look up, `None` for most.
@@ -44,6 +45,7 @@ class ModelRecipe:
     objects: dict[str, Any]
     dtype_policy: str
     names: list[str]
+    masking: list[bool]
     trainable: list[tuple[bool, bool]]
     values: list[Any]
     vocabularies: list[list[Any] | None]
@@ -67,8 +69,8 @@ class ModelRecipe:
                 model = made_from(self.node, self.objects)
                 layers = layers_of(model)
                 self._check(model, layers)
-                for layer, name in zip(layers, self.names, strict=True):
-                    layer.name = name
+                for layer, name, masking in zip(layers, self.names, self.masking, strict=True):
+                    layer.name, layer.supports_masking = name, masking
                 for variable, value in zip(_variables(layers), self.values, strict=True):
                     variable.assign(value)
                 for layer, vocabulary in zip(layers, self.vocabularies, strict=True):
@@ -181,6 +183,7 @@ def recipe_of(model: keras.Model) -> ModelRecipe:
         objects=objects | functions | _objects_in(compiled),
         dtype_policy=model.dtype_policy.name,
         names=[layer.name for layer in layers],
+        masking=[layer.supports_masking for layer in layers],
         trainable=[(flags.get(layer, layer.trainable), layer.trainable) for layer in layers],
         values=[np.asarray(variable) for variable in _variables(layers)],
         vocabularies=[vocabulary_of(layer) for layer in layers],
