@@ -23,6 +23,11 @@ def keras_rnn() -> Callable[..., Any]:
     return rnn
 
 
+def is_rematerialised(layer: Any) -> bool:
+    """Tell whether a layer was made in a `keras.RematScope`, which Keras 3.9 brought."""
+    return getattr(layer, "_remat_mode", None) is not None
+
+
 def is_masked(tensor: Any) -> bool:
     """Tell whether a tensor, symbolic or not, carries a mask to the next layer."""
     return getattr(tensor, "_keras_mask", None) is not None
