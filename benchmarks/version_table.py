@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
-from uv import find_uv_bin
-
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "compatibility.md"
 RESULTS: Final = ROOT / "benchmarks" / "version_results"
@@ -88,7 +86,7 @@ def environment(combination: Combination, venvs: Path) -> Path | None:
     """Make the environment of a combination and return its Python, or None where there is no such Python."""
     venv = venvs / combination.name
     python = venv / "bin" / "python"
-    made = [find_uv_bin(), "venv", "--quiet", "--clear", "--no-python-downloads", "--python", combination.python, venv]
+    made = [_uv(), "venv", "--quiet", "--clear", "--no-python-downloads", "--python", combination.python, venv]
     if subprocess.run(made, check=False).returncode:
         return None
     # TensorBoard before 2.20 needs pkg_resources, which setuptools 82 has no more.
@@ -101,8 +99,14 @@ def environment(combination: Combination, venvs: Path) -> Path | None:
     return python
 
 
+def _uv() -> str:
+    from uv import find_uv_bin  # not needed for the table alone
+
+    return str(find_uv_bin())
+
+
 def _uv_pip(command: str, python: Path, *arguments: str) -> None:
-    subprocess.run([find_uv_bin(), "pip", command, "--quiet", "--python", python, *arguments], check=True)
+    subprocess.run([_uv(), "pip", command, "--quiet", "--python", python, *arguments], check=True)
 
 
 def tried(combination: Combination, python: Path) -> Result:
