@@ -28,6 +28,28 @@ def is_rematerialised(layer: Any) -> bool:
     return getattr(layer, "_remat_mode", None) is not None
 
 
+def trained_variables(optimizer: Any) -> list[Any]:
+    """Return the variables that a built optimiser was built for.
+
+    A `LossScaleOptimizer` (the policy mixed_float16) keeps a list of its own from Keras 3.12 on, up to 3.10 an empty
+    one; the optimiser that it wraps has it in every version.
+    """
+    variables: list[Any] = _inner(optimizer)._trainable_variables
+    return variables
+
+
+def updates_done(optimizer: Any) -> int:
+    """Return how often an optimiser has updated the weights.
+
+    Up to Keras 3.9 a `LossScaleOptimizer` stays at 0; the optimiser that it wraps counts in every version.
+    """
+    return int(_inner(optimizer).iterations.numpy())
+
+
+def _inner(optimizer: Any) -> Any:
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
 def is_masked(tensor: Any) -> bool:
     """Tell whether a tensor, symbolic or not, carries a mask to the next layer."""
     return getattr(tensor, "_keras_mask", None) is not None

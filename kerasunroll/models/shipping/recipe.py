@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasunroll.compatibility import updates_done
 from kerasunroll.errors import InputError
 from kerasunroll.models.conversion.adapted import give_adapted_state, vocabulary_of
 from kerasunroll.models.conversion.cloning import able_to_rebuild, description, layers_of, made_from, own_variables
@@ -264,6 +265,6 @@ def _is_the_users(kind: Any) -> bool:
 
 def _slots(model: Any) -> list[Any]:
     optimizer = next(iter(optimizers_of(model)), None)
-    if optimizer is None or not optimizer.built or not int(optimizer.iterations):
+    if optimizer is None or not optimizer.built or not updates_done(optimizer):
         return []
     return [np.asarray(variable) for variable in optimizer.variables]
