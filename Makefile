@@ -3,19 +3,21 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+OLDEST := .venv-oldest
 
 # The first Python that TensorFlow supports; `make PYTHON=/path/to/python compare` overrides the choice.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done)
 
-.PHONY: help compare test test-package test-cluster docs lint format check-python clean
+.PHONY: help compare test test-package test-oldest test-cluster docs lint format check-python clean
 
 help:
 	@echo "make compare       set up, then train loop and unrolled on real data and compare them"
 	@echo "make test          set up, then run the tests"
 	@echo "make test-package  set up, then build the package, install it into an empty environment and run it"
 	@echo "make test-cluster  set up, then run the tests on a Ray cluster of three nodes"
+	@echo "make test-oldest   set up with the lowest versions of all dependencies, then run a part of the tests"
 	@echo "make docs          set up, then build the documentation into site/"
 	@echo "make lint          set up, then lint, format check and types"
 	@echo "make format        set up, then format the code"
@@ -31,6 +33,15 @@ test-package: $(VENV)/.installed-dev
 
 test-cluster: $(VENV)/.installed-dev
 	$(BIN)/pytest -m cluster -n 0
+
+# TensorBoard before 2.20 needs pkg_resources, which setuptools 82 has no more.
+$(OLDEST)/.installed: pyproject.toml | $(VENV)/.installed-dev
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(OLDEST)
+	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct --editable '.[test]' 'setuptools<82'
+	@touch $@
+
+test-oldest: $(OLDEST)/.installed
+	$(OLDEST)/bin/pytest @tests/versions.txt
 
 docs: $(VENV)/.installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -61,4 +72,4 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) dist site .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(OLDEST) dist site .mypy_cache .pytest_cache .ruff_cache

@@ -36,6 +36,8 @@ WRAPPERS = ("none", "Bidirectional", "TimeDistributed")
 MASKS = ("none", "right", "left", "holes")
 FLAGS = ("return_sequences", "go_backwards", "zero_output_for_mask")
 
+VERSIONS, CASES = "## Versions", "## Every case"
+
 SIGNS = {"identical": "=", "equal to rounding": "≈", "different": "❌ **different**"}
 
 
@@ -115,8 +117,8 @@ def verdict(case: Case, setting: Any) -> str:
         return "–" if "kerasunroll has no such layer" in str(error) else f"refused: {str(error).splitlines()[0][:80]}"
 
 
-def document(rows: list[tuple[Case, list[str]]], settings: list[str]) -> str:
-    """Return the table as Markdown."""
+def document(rows: list[tuple[Case, list[str]]], settings: list[str], versions: str) -> str:
+    """Return the page as Markdown."""
     lines = [
         "# Does unroll change the result?",
         "",
@@ -137,7 +139,12 @@ def document(rows: list[tuple[Case, list[str]]], settings: list[str]) -> str:
         "All wrong results of Keras have one cause. Four things come together: a mask, a layer that goes backwards (as "
         "in every `Bidirectional`), all time steps returned, and zeros for the masked ones (which `Bidirectional` "
         "forces). [keras_masked_backwards_unroll.py](keras_masked_backwards_unroll.py) explains it, in the smallest "
-        "script that shows it. Is your model such a case? `kerasunroll check mine.keras` tells.",
+        "script that shows it. Is your model such a case? `kerasunroll check mine.keras` tells. It is looked for "
+        "by its effect, whatever the version.",
+        "",
+        versions.strip(),
+        "",
+        CASES,
         "",
         "| cell | wrapper | mask | flags | " + " | ".join(settings) + " |",
         "|---" * (4 + len(settings)) + "|",
@@ -146,6 +153,12 @@ def document(rows: list[tuple[Case, list[str]]], settings: list[str]) -> str:
         flags = ", ".join(f"`{flag}`" for flag in case.flags) or "–"
         lines.append(f"| {case.cell} | {case.wrapper} | {case.mask} | {flags} | " + " | ".join(verdicts) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _versions(page: Path) -> str:
+    """Return the section that others wrote: benchmarks/version_table.py its table."""
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    return VERSIONS + text.split(VERSIONS)[1].split(CASES)[0] if VERSIONS in text else ""
 
 
 def _summary(setting: str, verdicts: list[str]) -> str:
@@ -165,7 +178,7 @@ def main() -> None:
     for case in track(list(cases(options.only)), "comparing"):
         rows.append((case, [verdict(case, parse_settings(setting)) for setting in options.settings]))
         keras.backend.clear_session()
-    options.output.write_text(document(rows, options.settings))
+    options.output.write_text(document(rows, options.settings, _versions(options.output)))
     print(options.output)
 
 

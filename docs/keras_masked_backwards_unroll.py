@@ -39,7 +39,7 @@ A fix
     (Without `go_backwards`, `tf.stack(mask_list)` is `mask`.)
 
 Versions
-    Keras 3.15, TensorFlow 2.21, CPU, Linux.
+    Keras 3.8 to 3.15 and its development version 3.16.0.dev2026102704, TensorFlow 2.18 to 2.21, CPU, Linux.
 """
 
 # ruff: noqa: T201

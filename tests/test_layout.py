@@ -8,8 +8,8 @@ from pathlib import Path
 import kerasunroll
 
 ORDER = [
-    *("errors", "backend", "lazy", "units", "display", "files", "cache", "settings", "tasks", "data", "layers"),
-    *("models", "inspection", "figures", "callbacks", "training", "measurement", "advice", "report"),
+    *("errors", "backend", "lazy", "units", "display", "files", "cache", "settings", "tasks", "compatibility", "data"),
+    *("layers", "models", "inspection", "figures", "callbacks", "training", "measurement", "advice", "report"),
     *("tensorboard_plugin", "deployment", "api", "cli"),
 ]
 LONG = 300

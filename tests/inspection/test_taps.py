@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras.src import backend
 
+from kerasunroll.compatibility import keras_rnn
 from kerasunroll.errors import InputError
 from kerasunroll.inspection import state_gradients, tapped
 from kerasunroll.inspection.taps.tapped_model import watched_by
@@ -109,8 +109,8 @@ class Chunked(layers.SimpleRNN):
         type(self).runs += 1
         first = keras.tree.map_structure(lambda values: values[:, : T - 1], inputs)
         last = keras.tree.map_structure(lambda values: values[:, T - 1 :], inputs)
-        _, before, states = backend.rnn(step, first, initial_states, input_length=T - 1)
-        final, after, states = backend.rnn(step, last, states, input_length=1)
+        _, before, states = keras_rnn()(step, first, initial_states, input_length=T - 1)
+        final, after, states = keras_rnn()(step, last, states, input_length=1)
         return final, keras.tree.map_structure(lambda *chunks: tf.concat(chunks, axis=1), before, after), states
 
 

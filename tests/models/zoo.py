@@ -69,8 +69,8 @@ def padded() -> np.ndarray:
 
 def trained(model: keras.Model, x: Any) -> tuple[keras.Model, Any, Any]:
     """Train a model for one training step, and return it with its batch."""
-    shapes = keras.tree.map_structure(np.shape, model(x), none_is_leaf=False)
-    y = keras.tree.map_shape_structure(lambda shape: sequences(*shape, seed=1), shapes)
+    outputs = model(x)
+    y = keras.tree.map_structure(lambda out: None if out is None else sequences(*np.shape(out), seed=1), outputs)
     if not model.compiled:
         model.compile(keras.optimizers.Adam(0.01), "mse", run_eagerly=True)
     model.train_on_batch(x, y)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import keras
 
+from kerasunroll.compatibility import updates_done
+
 
 def optimizers_of(model: keras.Model) -> list[keras.optimizers.Optimizer]:
     """Return the optimiser a model was compiled with, and all others among its attributes (also in lists and dicts)."""
@@ -29,4 +31,4 @@ def _optimizers(model: keras.Model) -> Iterator[keras.optimizers.Optimizer]:
 def _training_steps_of(optimizer: keras.optimizers.Optimizer) -> int:
     # Under gradient accumulation `iterations` counts the updates, one for so many training steps.
     each = getattr(optimizer, "gradient_accumulation_steps", None) or 1
-    return int(optimizer.iterations.numpy()) * each
+    return updates_done(optimizer) * each

@@ -14,6 +14,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kerasunroll.compatibility import trained_variables
+
 See = Callable[[keras.optimizers.Optimizer, Sequence[Any], Sequence[Any]], object]
 """Called with an optimiser, and the gradients and the weights that its `apply` is given."""
 
@@ -53,7 +55,7 @@ class _Watch:
     def __call__(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> Any:
         grads = list(grads)
         # Without weights, those are meant that the optimiser was built with.
-        variables = self._optimizer._trainable_variables if trainable_variables is None else list(trainable_variables)
+        variables = trained_variables(self._optimizer) if trainable_variables is None else list(trainable_variables)
         # The last one first, as contexts are left: what belongs to this replica must end before it meets the others.
         for see in reversed(self.seeing.get(threading.get_ident(), [])):
             see(self._optimizer, grads, variables)

@@ -135,6 +135,11 @@ def prove(
 def show_proof(console: "Console", proof: Proof) -> None:
     """Print the layers, the parity on every batch, and what Keras gets wrong."""
     console.print(_layer_table(proof), soft_wrap=False)
+    stopping = list(dict.fromkeys(facts.mask_stops_at for facts in proof.before if facts.mask_stops_at))
+    if stopping:
+        from kerasunroll.compatibility import told_where_masks_stop
+
+        console.print(told_where_masks_stop(stopping), soft_wrap=False)
     for batch, parity in zip(proof.batches, proof.parities, strict=True):
         console.print(f"\nOn {batch}:")
         console.print(str(parity))

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import keras
 
+from kerasunroll.compatibility import is_rematerialised
 from kerasunroll.errors import InputError
 from kerasunroll.models.building import is_built
 
@@ -106,7 +107,7 @@ def _check_observable(layer: Any) -> None:
 
 
 def _check_not_rematerialised(outer: Any, layer: Any) -> None:
-    if outer._remat_mode is not None:
+    if is_rematerialised(outer):
         raise InputError(
             f"Recurrent layer '{layer.name}' runs under rematerialisation (keras.RematScope), where its states "
             "exist only for a moment and cannot be observed. Build the model without RematScope."

@@ -126,7 +126,7 @@ def _with_settings_of(model: Any, copy: Any) -> Any:
     for layer, copied in zip(model._flatten_layers(), copy._flatten_layers(), strict=True):
         if type(layer) is not type(copied):
             raise NoDoubleError(f"its configuration makes '{layer.name}' a {type(copied).__name__}.")
-        copied.trainable = layer.trainable
+        copied.trainable, copied.supports_masking = layer.trainable, layer.supports_masking
         if getattr(layer, "chosen_setting", None) is not None:
             copied.run_as(layer.chosen_setting)
         if hasattr(layer, "use_cudnn"):  # Keras's configurations leave it out.

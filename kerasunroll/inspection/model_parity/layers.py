@@ -6,9 +6,11 @@ from typing import Any
 import tensorflow as tf
 from keras import tree
 
+from kerasunroll.compatibility import mask_stops
 from kerasunroll.inspection.graph.path import execution_path
 from kerasunroll.inspection.model.calls import calls_noted
 from kerasunroll.inspection.model.layers import rnn_layers
+from kerasunroll.models.conversion.with_unroll import recurrent_places
 from kerasunroll.settings import own_setting, settings_name
 
 
@@ -24,6 +26,8 @@ class LayerFacts:
         input_shape: Tuple. What it received, the samples first; empty where it did not run.
         output_shape: Tuple. What it returned.
         masked: Boolean. Whether it received a mask.
+        mask_stops_at: String. The layer that keeps this mask to itself, though it returns all time steps: this one or
+            the `Bidirectional` around it; empty if there is none.
     """
 
     name: str
@@ -33,6 +37,7 @@ class LayerFacts:
     input_shape: tuple[int | None, ...]
     output_shape: tuple[int | None, ...]
     masked: bool
+    mask_stops_at: str
 
 
 def recurrent_layer_facts(model: Any, x: Any) -> tuple[LayerFacts, ...]:
@@ -43,12 +48,16 @@ def recurrent_layer_facts(model: Any, x: Any) -> tuple[LayerFacts, ...]:
         x: The inputs of one batch.
     """
     layers = list(rnn_layers(model))
+    # Around the two directions, the `Bidirectional` is what hands a mask on.
+    wholes = {id(place.layer): place.whole for place in recurrent_places(model)}
     arguments = {"training": False} if model._call_has_training_arg else {}
-    shapes: dict[int, tuple[Any, Any, bool]] = {}
+    calls: dict[int, tuple[Any, Any, bool, str]] = {}
 
     def note(layer: Any, sequences: Any, mask: Any, result: Any) -> None:
         masked = any(each is not None for each in tree.flatten(mask))
-        shapes[id(layer)] = tuple(sequences.shape), tuple(tree.flatten(result)[0].shape), masked
+        shapes = tuple(sequences.shape), tuple(tree.flatten(result)[0].shape)
+        whole = wholes.get(id(layer), layer)
+        calls[id(layer)] = *shapes, masked, whole.name if masked and mask_stops(whole) else ""
 
     def run(values: Any) -> Any:
         with calls_noted(layers, note):
@@ -57,7 +66,7 @@ def recurrent_layer_facts(model: Any, x: Any) -> tuple[LayerFacts, ...]:
     graph = tf.function(run, autograph=False).get_concrete_function(tree.map_structure(tf.convert_to_tensor, x)).graph
     paths = _paths(execution_path(graph.as_graph_def(), model), [layer.name for layer in layers])
     return tuple(
-        LayerFacts(layer.name, type(layer).__name__, _setting(layer), path, *shapes.get(id(layer), ((), (), False)))
+        LayerFacts(layer.name, type(layer).__name__, _setting(layer), path, *calls.get(id(layer), ((), (), False, "")))
         for layer, path in zip(layers, paths, strict=True)
     )
 

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 import tensorflow as tf
 from keras import tree
-from keras.src import backend
 
+from kerasunroll.compatibility import keras_rnn
 from kerasunroll.errors import InputError
 from kerasunroll.inspection.model.recurrent import OWN_RUN, RecurrentLayer, recurrent_layers
 from kerasunroll.inspection.taps.cell_runs import CellRun, Point, Source, point_over_time
@@ -166,7 +166,7 @@ class _TappedLoop:
                 collected.append(seen)
             return ((output, seen) if emitting else output), after
 
-        last_output, outputs, states = getattr(layer, OWN_RUN, backend.rnn)(
+        last_output, outputs, states = getattr(layer, OWN_RUN, keras_rnn())(
             tapped_step,
             _sequences_class(len(zeros))(sequences, *zeros.values()),
             initial,

@@ -54,6 +54,7 @@ def clone(model: keras.Model, counterparts: Counterparts) -> keras.Model:
         if unmet:
             raise _unreachable(unmet[0], model)
         _copy_names(pairs)
+        _copy_masking(pairs)
         _copy_variables(pairs)
         copy_training_state(model, copy, pairs, _variable_pairs(pairs))
     if made_by_code:
@@ -309,6 +310,12 @@ def _copy_names(pairs: Pairs) -> None:
         copy.name, copy._path = layer.name, layer._path
         for variable, its_copy in zip(own_variables(layer), own_variables(copy), strict=False):
             its_copy._name, its_copy._path = variable._name, variable._path
+
+
+def _copy_masking(pairs: Pairs) -> None:
+    """Let each layer pass its mask on where its original does: Keras leaves it out of the configuration."""
+    for layer, copy in pairs.items():
+        copy.supports_masking = layer.supports_masking
 
 
 def _copy_variables(pairs: Pairs) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from kerasunroll.compatibility import trained_variables
 from kerasunroll.errors import InputError
 from kerasunroll.models.keras_errors import in_one_sentence
 
@@ -98,7 +99,7 @@ def _copy_optimizer_state(model: Any, copy: Any, variables: dict[int, Any]) -> N
     if optimizer is None or not optimizer.built:
         return
     try:
-        trained = [variables[id(variable)] for variable in optimizer._trainable_variables]
+        trained = [variables[id(variable)] for variable in trained_variables(optimizer)]
     except KeyError:
         raise InputError(
             f"The optimiser of model '{model.name}' trains variables that are not the model's. Compile the model with "

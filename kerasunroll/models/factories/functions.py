@@ -91,7 +91,8 @@ def recurrent_stack(
 
     Warns:
         kerasunroll.errors.KerasunrollWarning: If Keras is known to compute something else unrolled than in
-            the loop: a mask, a bidirectional layer that returns sequences, and `unroll=True`.
+            the loop: a mask, a bidirectional layer that returns sequences, and `unroll=True`. And if the
+            installed Keras lets a mask stop at a recurrent layer (from 3.16 on) where it was to go further.
 
     Example:
     >>> model = recurrent_stack("gru", (100, 1), units=(32, 16), unroll=True, head=Classification(10))

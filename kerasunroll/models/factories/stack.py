@@ -8,6 +8,12 @@ from typing import Any, TypeAlias
 
 import keras
 
+from kerasunroll.compatibility import (
+    is_masked,
+    mask_stops,
+    told_where_masks_stop,
+    unrolls_masked_backwards_wrongly,
+)
 from kerasunroll.errors import InputError, KerasunrollWarning
 from kerasunroll.models.factories.config import StackConfig
 from kerasunroll.models.factories.fields import Cell
@@ -38,7 +44,6 @@ def build_stack(config: StackConfig) -> keras.Model:
     >>> [layer.name for layer in build_stack(config).layers]
     ['sequences', 'lstm_1', 'lstm_2']
     """
-    _warn_of_wrong_masks(config)
     seeds = _seeds_from(config.seed)
     inputs = keras.Input(
         config.input_shape,
@@ -47,12 +52,17 @@ def build_stack(config: StackConfig) -> keras.Model:
         name="sequences",
     )
     outputs = inputs
-    for layer in [
-        *_input_layers(config, seeds),
-        *(_recurrent_layer(config, index, seeds) for index in range(config.layers)),
-        *_head_layers(config, seeds),
-    ]:
+    # In this order: each draws its seeds.
+    below = _input_layers(config, seeds)
+    recurrent = [_recurrent_layer(config, index, seeds) for index in range(config.layers)]
+    above = _head_layers(config, seeds)
+    masked = []
+    for layer in [*below, *recurrent, *above]:
+        if is_masked(outputs) and layer in recurrent:
+            masked.append(layer)
         outputs = layer(outputs)
+    _warn_of_wrong_masks(config, masked)
+    _warn_of_lost_masks(masked)
     return keras.Model(inputs, outputs, name=config.name)
 
 
@@ -171,15 +181,15 @@ def _seeded(initializer: Any, seed: int | None) -> Any:
         return initializer
 
 
-def _warn_of_wrong_masks(config: StackConfig) -> None:
-    if not config.bidirectional or config.mask_value is None:
+def _warn_of_wrong_masks(config: StackConfig, masked: list[Any]) -> None:
+    if not config.bidirectional:
         return
     wrong = [
-        f"'{name}'"
-        for name, setting, sequences in zip(layer_names(config), config.settings, config.gives_sequences, strict=True)
-        if setting is True and sequences
+        f"'{layer.name}'"
+        for layer, setting in zip(masked, config.settings, strict=False)
+        if setting is True and layer.return_sequences
     ]
-    if wrong:
+    if wrong and unrolls_masked_backwards_wrongly():
         warnings.warn(
             f"Keras's unroll=True computes something else than the loop in {', '.join(wrong)}: a backward "
             "layer that returns sequences zeroes the masked time steps in the wrong order. "
@@ -187,3 +197,9 @@ def _warn_of_wrong_masks(config: StackConfig) -> None:
             KerasunrollWarning,
             stacklevel=3,
         )
+
+
+def _warn_of_lost_masks(masked: list[Any]) -> None:
+    stopping = [layer.name for layer in masked if mask_stops(layer)]
+    if stopping:
+        warnings.warn(told_where_masks_stop(stopping), KerasunrollWarning, stacklevel=3)

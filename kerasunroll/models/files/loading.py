@@ -16,6 +16,7 @@ import keras
 import psutil
 
 from kerasunroll import layers as _registers_our_layers  # noqa: F401
+from kerasunroll.compatibility import trained_variables
 from kerasunroll.errors import InputError
 from kerasunroll.files import written_whole
 from kerasunroll.models.files.legacy import converted, is_hdf5
@@ -103,7 +104,7 @@ def as_keras_file(path: str | Path, *, custom_objects: Sequence[CustomObject] = 
 def _with_slots(model: keras.Model) -> keras.Model:
     """Give an optimizer the slots that Keras leaves out of an HDF5 file: it would say so at every loading."""
     optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None and not optimizer._trainable_variables:
+    if optimizer is not None and not trained_variables(optimizer):
         model.optimizer = type(optimizer).from_config(optimizer.get_config())
         model.optimizer.build(model.trainable_variables)
     return model

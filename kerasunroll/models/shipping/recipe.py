@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasunroll.compatibility import updates_done
 from kerasunroll.errors import InputError
 from kerasunroll.models.conversion.adapted import give_adapted_state, vocabulary_of
 from kerasunroll.models.conversion.cloning import able_to_rebuild, description, layers_of, made_from, own_variables
@@ -32,6 +33,7 @@ class ModelRecipe:
         objects: Dict. The classes and functions in it that are not Keras's.
         dtype_policy: String. The model's.
         names: List of strings: the names of its layers, itself first.
+        masking: List of booleans: whether each passes a mask on.
         trainable: List of pairs of booleans for each: when it was compiled, and now.
         values: List of arrays: the variables, those of a layer before those of the layers inside.
         vocabularies: List of what each layer has learned to look up, `None` for most.
@@ -44,6 +46,7 @@ class ModelRecipe:
     objects: dict[str, Any]
     dtype_policy: str
     names: list[str]
+    masking: list[bool]
     trainable: list[tuple[bool, bool]]
     values: list[Any]
     vocabularies: list[list[Any] | None]
@@ -67,8 +70,8 @@ class ModelRecipe:
                 model = made_from(self.node, self.objects)
                 layers = layers_of(model)
                 self._check(model, layers)
-                for layer, name in zip(layers, self.names, strict=True):
-                    layer.name = name
+                for layer, name, masking in zip(layers, self.names, self.masking, strict=True):
+                    layer.name, layer.supports_masking = name, masking
                 for variable, value in zip(_variables(layers), self.values, strict=True):
                     variable.assign(value)
                 for layer, vocabulary in zip(layers, self.vocabularies, strict=True):
@@ -181,6 +184,7 @@ def recipe_of(model: keras.Model) -> ModelRecipe:
         objects=objects | functions | _objects_in(compiled),
         dtype_policy=model.dtype_policy.name,
         names=[layer.name for layer in layers],
+        masking=[layer.supports_masking for layer in layers],
         trainable=[(flags.get(layer, layer.trainable), layer.trainable) for layer in layers],
         values=[np.asarray(variable) for variable in _variables(layers)],
         vocabularies=[vocabulary_of(layer) for layer in layers],
@@ -261,6 +265,6 @@ def _is_the_users(kind: Any) -> bool:
 
 def _slots(model: Any) -> list[Any]:
     optimizer = next(iter(optimizers_of(model)), None)
-    if optimizer is None or not optimizer.built or not int(optimizer.iterations):
+    if optimizer is None or not optimizer.built or not updates_done(optimizer):
         return []
     return [np.asarray(variable) for variable in optimizer.variables]
