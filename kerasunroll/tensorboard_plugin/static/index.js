@@ -51,6 +51,7 @@ class Tab {
   }
 
   open(View) {
+    if (View !== Overview) loadPlotly().catch(() => {}); // while the numbers are read
     if (!this.views.has(View)) this.views.set(View, new View((error) => this.tell(error)));
     this.view = this.views.get(View);
     VIEWS.forEach((each, place) => this.buttons[place].setAttribute('aria-selected', String(each === View)));
