@@ -29,6 +29,7 @@ class Tab {
   }
 
   async begin() {
+    this.main.append(sentence('The log folder is being read …'));
     await this.look();
     this.open(VIEWS.find((View) => View.fits(this.contents)) ?? Overview);
     setTimeout(() => loadPlotly().catch(() => {}), 300); // for the views that are opened next

@@ -95,11 +95,14 @@ export class Gradients extends View {
     }
     this.difference.plot.hidden = false;
     let largest = 0;
+    let broken = false;
     let worst = null;
     let scale = LEAST_SCALE;
     const columns = pairs.map(([step, ours, theirs]) => Array.from({length: left.width}, (_, t) => {
       const [a, b] = [left.norms[ours][t], right.norms[theirs][t]];
-      if (!(a > 0) || !(b > 0)) return a === b ? 0 : null;
+      const masked = left.masked ? left.masked[ours][t] : 0;
+      broken ||= isBroken(a, masked) || isBroken(b, masked);
+      if (!(a > 0) || !(b > 0) || a === b) return a === b ? 0 : null;
       const off = Math.abs(b - a) / a;
       if (off > largest) [largest, worst] = [off, [t, step]];
       const decades = Math.log10(b / a);
@@ -107,15 +110,16 @@ export class Gradients extends View {
       return decades;
     }));
     this.ratios = {steps: pairs.map(([step]) => step), columns};
-    this.difference.note.textContent = worst
+    const said = worst
       ? `Largest difference: ${largest.toExponential(1)} of the left norm, at time step ${worst[0]}, training step ${worst[1]}.`
       : 'No difference, to the last bit.';
+    this.difference.note.textContent = broken ? `${said} (Where norms are NaN or infinite, nothing is compared.)` : said;
     const bar = {title: {text: 'factor', side: 'right'}, ...factors(scale), thickness: 12};
     await this.difference.draw(
       [{
         type: 'heatmap', x: this.ratios.steps, z: transposed(columns, left.width), zmin: -scale, zmax: scale,
         colorscale: DIVERGING, colorbar: bar,
-        customdata: transposed(columns.map((column) => column.map((value) => 10 ** value)), left.width),
+        customdata: transposed(columns.map((column) => column.map(factor)), left.width),
         hovertemplate: 'training step %{x}<br>time step %{y}<br>right / left %{customdata:.6g}<extra></extra>',
       }],
       heatmapLayout(this.ratios.steps),
@@ -153,7 +157,7 @@ export class Gradients extends View {
 
   differenceCsv() {
     const {steps, columns} = this.ratios ?? {steps: [], columns: []};
-    return longTable('right_over_left', steps, columns.map((column) => column.map((value) => 10 ** value)));
+    return longTable('right_over_left', steps, columns.map((column) => column.map(factor)));
   }
 
   curveCsv() {
@@ -301,6 +305,11 @@ function nearest(steps, wanted) {
     if (Math.abs(step - wanted) < Math.abs(steps[best] - wanted)) best = place;
   });
   return best;
+}
+
+/** What a number of decades is; nothing where nothing could be compared. */
+function factor(decades) {
+  return decades === null ? '' : 10 ** decades;
 }
 
 function factors(scale) {
