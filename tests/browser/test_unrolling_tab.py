@@ -179,6 +179,36 @@ def test_entries_arrive_without_reloading(page, tmp_path):
     log.close()
 
 
+def test_nan_and_the_way_back_of_a_backwards_layer_are_said(page, tmp_path):
+    from playwright.sync_api import expect
+
+    from kerasunroll.callbacks.event_files.event_log import EventLog
+
+    vanishing, broken = np.array([1e-9, 1e-8, 1.0]), np.array([1.0, np.nan, 1.0])
+    for setting, norms in (("loop", vanishing), ("full", broken)):
+        log = EventLog(tmp_path / "logs" / setting / "train")
+        for of, values in (("h", norms[::-1]), ("masked", np.zeros(3))):
+            about = {"shows": "gradient", "layer": "backward", "of": of, "go_backwards": True}
+            log.array(f"gradient_through_time/backward/{of}", values, 1, about)
+        log.close()
+    with serving(tmp_path / "logs", tmp_path / "output.txt") as url:
+        eventually(lambda: answer(url + "data/runs"))
+        shown = view(opened(page, url), "Gradients")
+        expect(shown.locator(".chart.whole .note")).to_have_text(
+            "loop, backward: vanished (below a millionth) from time step 1 on (dotted). "
+            "full, backward: NaN or infinite at 1 time step; nowhere below a millionth of the norm at t = 0."
+        )
+        expect(shown.get_by_text("White dots: from here on")).to_be_visible()
+        difference = shown.locator("section.chart", has_text="Difference")
+        expect(difference.locator(".note")).to_contain_text("Where norms are NaN or infinite, nothing is compared.")
+        with page.expect_download() as table:
+            difference.get_by_role("button", name="CSV").click()
+        _, *lines = table.value.path().read_text().splitlines()
+        assert [line.split(",")[:2] for line in lines] == [["1", "0"], ["1", "1"], ["1", "2"]]
+        ratios = [line.split(",")[2] for line in lines]
+        assert (float(ratios[0]), ratios[1], float(ratios[2])) == (1.0, "", pytest.approx(1e9))
+
+
 def test_names_stay_texts(page, tmp_path):
     from playwright.sync_api import expect
 

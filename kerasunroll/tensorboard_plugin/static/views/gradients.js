@@ -10,6 +10,7 @@ import {View, oncePerFrame, quantityName, trainings} from './view.js';
 
 const LOW = -12; // the ends of the colour scale, as in every picture of this package
 const HIGH = 0;
+const FEW = 8; // training steps, each of which has its tick
 const LEAST_SCALE = 0.05; // of the difference, in decades: below, rounding would look like something
 
 export class Gradients extends View {
@@ -27,7 +28,7 @@ export class Gradients extends View {
     this.quantity = menu('Gradient of the loss with respect to', again);
     this.move = oncePerFrame(() => this.showCursor());
     this.cursor = slider('Training step', () => this.move());
-    this.difference = new Chart('Right over left', {tall: true, csv: () => this.differenceCsv()});
+    this.difference = new Chart('Difference: right over left', {tall: true, csv: () => this.differenceCsv()});
     this.curve = new Chart('Norm over the time steps', {csv: () => this.curveCsv(), className: 'whole'});
     this.charts = [...this.sides.map((side) => side.chart), this.difference, this.curve];
     this.sides.forEach((side) => side.chart.plot.addEventListener('click', (event) => this.clicked(side, event), true));
@@ -44,6 +45,8 @@ export class Gradients extends View {
     const [left, right] = preferred(all);
     this.sides[0].offer(all, left);
     this.sides[1].offer(all, right);
+    const apart = this.sides[0].training.network !== this.sides[1].training.network;
+    for (const side of this.sides) side.apart = apart;
     const [ofLeft, ofRight] = this.sides.map((side) => side.quantities);
     const shared = ofLeft.filter((name) => ofRight.includes(name));
     this.quantity.offer(shared.map((name) => [name, quantityName(name)]), 'h');
@@ -85,17 +88,21 @@ export class Gradients extends View {
     if (!pairs) {
       const why = left.width === right.width ? 'No training step was logged on both sides.' :
         `The sequences have ${left.width} and ${right.width} time steps: there is no difference to draw.`;
+      this.ratios = null;
       this.difference.note.textContent = why;
       this.difference.plot.hidden = true;
       return;
     }
     this.difference.plot.hidden = false;
     let largest = 0;
+    let broken = false;
     let worst = null;
     let scale = LEAST_SCALE;
     const columns = pairs.map(([step, ours, theirs]) => Array.from({length: left.width}, (_, t) => {
       const [a, b] = [left.norms[ours][t], right.norms[theirs][t]];
-      if (!(a > 0) || !(b > 0)) return a === b ? 0 : null;
+      const masked = left.masked ? left.masked[ours][t] : 0;
+      broken ||= isBroken(a, masked) || isBroken(b, masked);
+      if (!(a > 0) || !(b > 0) || a === b) return a === b ? 0 : null;
       const off = Math.abs(b - a) / a;
       if (off > largest) [largest, worst] = [off, [t, step]];
       const decades = Math.log10(b / a);
@@ -103,18 +110,19 @@ export class Gradients extends View {
       return decades;
     }));
     this.ratios = {steps: pairs.map(([step]) => step), columns};
-    this.difference.note.textContent = worst
+    const said = worst
       ? `Largest difference: ${largest.toExponential(1)} of the left norm, at time step ${worst[0]}, training step ${worst[1]}.`
       : 'No difference, to the last bit.';
+    this.difference.note.textContent = broken ? `${said} (Where norms are NaN or infinite, nothing is compared.)` : said;
     const bar = {title: {text: 'factor', side: 'right'}, ...factors(scale), thickness: 12};
     await this.difference.draw(
       [{
         type: 'heatmap', x: this.ratios.steps, z: transposed(columns, left.width), zmin: -scale, zmax: scale,
         colorscale: DIVERGING, colorbar: bar,
-        customdata: transposed(columns.map((column) => column.map((value) => 10 ** value)), left.width),
+        customdata: transposed(columns.map((column) => column.map(factor)), left.width),
         hovertemplate: 'training step %{x}<br>time step %{y}<br>right / left %{customdata:.6g}<extra></extra>',
       }],
-      heatmapLayout(),
+      heatmapLayout(this.ratios.steps),
     );
   }
 
@@ -134,16 +142,12 @@ export class Gradients extends View {
     const traces = shown.map(({norms, label, step: own}, place) => ({
       type: 'scatter', mode: 'lines', name: plain(`${label}, training step ${own}`),
       x: Array.from(norms, (_, t) => t), y: Array.from(norms, (norm) => (norm > 0 ? norm : null)),
-      line: {color: this.sides[place].training.colour, width: stroke(place, 2).width, dash: place ? 'dash' : 'solid'},
-      opacity: stroke(place, 2).opacity,
+      line: {color: this.sides[place].training.colour, width: stroke(place, 2), dash: place ? 'dash' : 'solid'},
       hovertemplate: 'time step %{x}: %{y:.4g}<extra>%{fullData.name}</extra>',
     }));
     const shapes = shown.flatMap(({vanishing}, place) =>
       vanishing === null ? [] : [lineAt(vanishing, this.sides[place].training.colour || text, 'dot')]);
-    this.curve.note.textContent = shown.map(({label, vanishing, backwards}) => vanishing === null
-      ? `${label}: nowhere below a millionth of the ${backwards ? 'first' : 'last'} time step's norm.`
-      : `${label}: vanished (below a millionth) from time step ${vanishing} ${backwards ? 'on' : 'back'} (dotted).`,
-    ).join(' ');
+    this.curve.note.textContent = shown.map(reach).join(' ');
     await this.curve.draw(traces, {
       shapes,
       xaxis: {title: {text: 'time step t'}},
@@ -153,7 +157,7 @@ export class Gradients extends View {
 
   differenceCsv() {
     const {steps, columns} = this.ratios ?? {steps: [], columns: []};
-    return longTable('right_over_left', steps, columns.map((column) => column.map((value) => 10 ** value)));
+    return longTable('right_over_left', steps, columns.map((column) => column.map(factor)));
   }
 
   curveCsv() {
@@ -183,8 +187,10 @@ class Side {
     return this.training.gradients[this.layer.value] ?? [];
   }
 
+  /** What is shown; with its network where the other side shows another one. */
   get label() {
-    return `${this.training.setting}, ${this.layer.value}`;
+    const {setting, network} = this.training;
+    return `${this.apart ? `${setting} · ${network}` : setting}, ${this.layer.value}`;
   }
 
   async load(quantity) {
@@ -197,12 +203,12 @@ class Side {
     this.width = found.norms.shape[1];
   }
 
-  /** The entry at a training step, or the one before it. */
+  /** The entry that is nearest to a training step. */
   at(step) {
     const place = nearest(this.steps, step);
     const {label, backwards} = this;
-    const [norms, vanishing] = [this.norms[place], this.vanishing[place]];
-    return {norms, vanishing, label, backwards, step: this.steps[place]};
+    const [norms, vanishing, masked] = [this.norms[place], this.vanishing[place], this.masked?.[place]];
+    return {norms, vanishing, masked, label, backwards, step: this.steps[place]};
   }
 
   async draw(quantity) {
@@ -216,19 +222,41 @@ class Side {
       zmin: LOW, zmax: HIGH, colorscale: SEQUENTIAL, colorbar: bar,
       hovertemplate: 'training step %{x}<br>time step %{y}<br>norm %{customdata:.4g}<extra></extra>',
     }];
-    const broken = (norm, masked) => (masked < 1 && !Number.isFinite(norm));
-    if (this.masked) traces.push(...flat(this, (_, masked) => masked >= 1, MASKED, 'masked'));
-    traces.push(...flat(this, broken, NOT_FINITE, 'NaN or infinite'));
+    if (this.masked) traces.push(...flat(this, (_, masked) => masked >= 1, MASKED, 'masked, or behind the end of the sequence'));
+    traces.push(...flat(this, isBroken, NOT_FINITE, 'NaN or infinite'));
+    const notes = traces.slice(1).map(({name}) => (name === 'NaN or infinite' ? 'Pink: NaN or infinite.' : `Grey: ${name}.`));
     const vanished = this.vanishing.map((at) => at ?? null);
     if (vanished.some((at) => at !== null)) {
       traces.push({
         type: 'scatter', mode: 'lines', x: steps, y: vanished, line: {color: '#ffffff', width: 2, dash: 'dot'},
-        showlegend: false, hovertemplate: 'below a millionth from time step %{y} back<extra></extra>',
+        showlegend: false, hovertemplate: `below a millionth from time step %{y} ${wayBack(this)}<extra></extra>`,
       });
-      this.chart.note.textContent = 'The white dots mark where the norm falls below a millionth of that of the last time step.';
+      notes.push(
+        `White dots: from here ${wayBack(this)} the norm is below a millionth of that ${this.backwards ? 'at t = 0, which this ' +
+        'layer processes last' : 'of the last time step'}.`);
     }
-    await this.chart.draw(traces, heatmapLayout());
+    this.chart.note.textContent = notes.join(' ');
+    await this.chart.draw(traces, heatmapLayout(steps));
   }
+}
+
+/** Where the way back through time goes from a time step. */
+function wayBack({backwards}) {
+  return backwards ? 'on' : 'back';
+}
+
+function isBroken(norm, masked) {
+  return masked < 1 && !Number.isFinite(norm);
+}
+
+/** How far a gradient reaches, in a sentence. */
+function reach({norms, masked, vanishing, label, backwards}) {
+  const broken = norms.filter((norm, t) => isBroken(norm, masked ? masked[t] : 0)).length;
+  const said = broken ? [`NaN or infinite at ${broken} time step${broken > 1 ? 's' : ''}`] : [];
+  if (vanishing !== null) said.push(`vanished (below a millionth) from time step ${vanishing} ${wayBack({backwards})} (dotted)`);
+  else if (norms.some((norm) => norm > 0 && norm < Infinity)) said.push(`nowhere below a millionth of the norm ${backwards ? 'at t = 0' : 'at the last time step'}`);
+  else if (!broken) said.push('no gradient arrives, it is 0 at every time step');
+  return `${label}: ${said.join('; ')}.`;
 }
 
 /** A heatmap of one colour where something is so; none where it is so nowhere. */
@@ -237,14 +265,15 @@ function flat({steps, norms, masked, width}, isSo, colour, name) {
   if (!anywhere) return [];
   const columns = norms.map((row, place) => Array.from(row, (norm, t) => (isSo(norm, masked ? masked[place][t] : 0) ? 1 : null)));
   return [{
-    type: 'heatmap', x: steps, z: transposed(columns, width), showscale: false,
+    type: 'heatmap', name, x: steps, z: transposed(columns, width), showscale: false,
     colorscale: [[0, colour], [1, colour]], hovertemplate: `training step %{x}<br>time step %{y}<br>${name}<extra></extra>`,
   }];
 }
 
-function heatmapLayout() {
+function heatmapLayout(steps) {
+  const ticks = steps.length <= FEW ? {tickvals: steps} : {}; // else the axis of broad cells begins with steps below 0
   return {
-    xaxis: {title: {text: 'training step'}, zeroline: false, showgrid: false},
+    xaxis: {title: {text: 'training step'}, zeroline: false, showgrid: false, ...ticks},
     yaxis: {title: {text: 'time step t'}, zeroline: false, showgrid: false},
     shapes: [],
   };
@@ -276,6 +305,11 @@ function nearest(steps, wanted) {
     if (Math.abs(step - wanted) < Math.abs(steps[best] - wanted)) best = place;
   });
   return best;
+}
+
+/** What a number of decades is; nothing where nothing could be compared. */
+function factor(decades) {
+  return decades === null ? '' : 10 ** decades;
 }
 
 function factors(scale) {
