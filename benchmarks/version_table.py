@@ -90,7 +90,7 @@ def environment(combination: Combination, venvs: Path) -> Path | None:
     if subprocess.run(made, check=False).returncode:
         return None
     # TensorBoard before 2.20 needs pkg_resources, which setuptools 82 has no more.
-    asked = ["--editable", f"{ROOT}[test]", "setuptools<82", *combination.pins]
+    asked = ["--editable", f"{ROOT}[test]", "setuptools>=80,<82", *combination.pins]
     lowest = ["--resolution", "lowest-direct"] if combination.lowest else []
     _uv_pip("install", python, *lowest, *asked)
     if combination.nightly:
