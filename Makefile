@@ -37,7 +37,7 @@ test-cluster: $(VENV)/.installed-dev
 # TensorBoard before 2.20 needs pkg_resources, which setuptools 82 has no more.
 $(OLDEST)/.installed: pyproject.toml | $(VENV)/.installed-dev
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(OLDEST)
-	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct --editable '.[test]' 'setuptools<82'
+	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct --editable '.[test]' 'setuptools>=80,<82'
 	@touch $@
 
 test-oldest: $(OLDEST)/.installed
