@@ -41,7 +41,7 @@ $(OLDEST)/.installed: pyproject.toml | $(VENV)/.installed-dev
 	@touch $@
 
 test-oldest: $(OLDEST)/.installed
-	$(OLDEST)/bin/pytest @tests/versions.txt
+	$(OLDEST)/bin/pytest @tests/oldest.txt
 
 docs: $(VENV)/.installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

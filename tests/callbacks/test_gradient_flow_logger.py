@@ -174,7 +174,7 @@ def test_an_exploding_gradient_is_said_once(tmp_path):
         KerasunrollWarning, match=r"rnn: gradient doubles every .* The gradient explodes: clip"
     ) as caught:
         model.fit(x, np.ones((8, F)), batch_size=2, verbose=0, callbacks=[GradientFlowLogger(tmp_path, 1)])
-    assert len(caught) == 1
+    assert [each.category for each in caught].count(KerasunrollWarning) == 1
 
 
 def test_a_dead_flow_is_said_once(tmp_path):
@@ -186,7 +186,7 @@ def test_a_dead_flow_is_said_once(tmp_path):
     x = np.random.default_rng(0).normal(size=(8, 30, F)).astype("float32")
     with pytest.warns(KerasunrollWarning, match=r"rnn: gradient halves every .* The flow is dead") as caught:
         model.fit(x, np.ones((8, F)), batch_size=2, verbose=0, callbacks=[GradientFlowLogger(tmp_path, 1)])
-    assert len(caught) == 1
+    assert [each.category for each in caught].count(KerasunrollWarning) == 1
 
 
 def test_nan_is_located(tmp_path):
