@@ -105,7 +105,7 @@ class Logger(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Count the training steps; `batch` is the index of the last one done in this epoch."""
-        last = last_batch(self.model, self._execution_start, batch, self.params.get("steps"))
+        last = last_batch(self.model, self._execution_start, batch, (self.params or {}).get("steps"))
         before, self.training_step = self.training_step, self._epoch_start + last + 1
         self.guarded(self.training_steps_end)(self.training_step - before, logs or {})
 
