@@ -37,11 +37,11 @@ test-cluster: $(VENV)/.installed-dev
 # TensorBoard before 2.20 needs pkg_resources, which setuptools 82 has no more.
 $(OLDEST)/.installed: pyproject.toml | $(VENV)/.installed-dev
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(OLDEST)
-	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct --editable '.[test]' 'setuptools<82'
+	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct --editable '.[test]' 'setuptools>=80,<82'
 	@touch $@
 
 test-oldest: $(OLDEST)/.installed
-	$(OLDEST)/bin/pytest @tests/versions.txt
+	$(OLDEST)/bin/pytest @tests/oldest.txt
 
 docs: $(VENV)/.installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

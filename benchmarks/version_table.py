@@ -90,7 +90,7 @@ def environment(combination: Combination, venvs: Path) -> Path | None:
     if subprocess.run(made, check=False).returncode:
         return None
     # TensorBoard before 2.20 needs pkg_resources, which setuptools 82 has no more.
-    asked = ["--editable", f"{ROOT}[test]", "setuptools<82", *combination.pins]
+    asked = ["--editable", f"{ROOT}[test]", "setuptools>=80,<82", *combination.pins]
     lowest = ["--resolution", "lowest-direct"] if combination.lowest else []
     _uv_pip("install", python, *lowest, *asked)
     if combination.nightly:
@@ -115,7 +115,9 @@ def tried(combination: Combination, python: Path) -> Result:
     allowed = ["-W", "ignore:Layer '"] if combination.nightly else []
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *allowed, TESTS]
+        # Other runs of pytest on this machine clear away its usual folder.
+        own = ["-p", "no:cacheprovider", f"--junitxml={report}", f"--basetemp={folder}/tests"]
+        command = [python, "-m", "pytest", "-q", *own, *allowed, TESTS]
         subprocess.run(command, cwd=ROOT, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)})
         suite = next(ElementTree.parse(report).iter("testsuite"))  # noqa: S314 - pytest wrote it just now
     failed = [f"{case.get('classname')}::{case.get('name')}" for case in suite.iter("testcase") if _failed(case)]

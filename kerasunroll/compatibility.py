@@ -46,6 +46,24 @@ def updates_done(optimizer: Any) -> int:
     return int(_inner(optimizer).iterations.numpy())
 
 
+def last_batch(model: keras.Model, began: int, ended: int, in_epoch: int | None) -> int:
+    """Return the index of the last training step of an execution, of which `steps_per_execution` run together.
+
+    From Keras 3.11 on `on_train_batch_end` is told it; up to 3.10 it is told the first one's again.
+
+    Args:
+        model: A compiled Keras model.
+        began: Integer. What `on_train_batch_begin` was told.
+        ended: Integer. What `on_train_batch_end` was told.
+        in_epoch: Integer or `None`. The training steps of an epoch, if known: the last execution may be shorter.
+    """
+    together = getattr(model, "steps_per_execution", 1)
+    if together == 1 or ended != began:
+        return ended
+    last = began + together - 1
+    return last if in_epoch is None else min(last, in_epoch - 1)
+
+
 def _inner(optimizer: Any) -> Any:
     return getattr(optimizer, "inner_optimizer", optimizer)
 

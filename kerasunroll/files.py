@@ -5,7 +5,7 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -77,6 +77,23 @@ def checksums(path: Path, folder: Path) -> dict[str, str]:
             with each.open("rb") as file:
                 found[str(each.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
+
+
+def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return which files have another checksum than before.
+
+    Args:
+        before: Dict from name to checksum, as `checksums` returned it.
+        now: The same, later; files that have come since do not count.
+
+    Returns:
+        List of pairs: a name, and `"has changed"` or `"is missing"`.
+    """
+    return [
+        (name, "has changed" if name in now else "is missing")
+        for name, checksum in before.items()
+        if now.get(name) != checksum
+    ]
 
 
 def _sync(path: Path) -> None:

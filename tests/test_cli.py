@@ -99,7 +99,7 @@ def test_every_variant_has_its_runs_and_its_model(comparison):
         assert (folder / stack / "gradients_through_time.png").read_bytes().startswith(b"\x89PNG")
         for setting, unroll in (("loop", False), ("full", True)):
             run_folder = folder / stack / setting
-            for name in ("train", "validation", "forward"):
+            for name in ("train", "validation"):
                 assert list((run_folder / name).glob("events*")), f"{run_folder / name} is empty"
             model = keras.models.load_model(run_folder / "model.keras")
             assert [layer.unroll for layer in model.layers if hasattr(layer, "unroll")] == [unroll] * 2

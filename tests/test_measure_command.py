@@ -130,7 +130,7 @@ def test_threads_are_compared_with_each_other_like_the_settings(stages, tmp_path
     assert len(results["verdicts"]) == 3
     (sweep,) = results["growth"]
     assert {each["setting"] for each in sweep["curves"]} == set(names)
-    assert all(list((folder / "lstm-L1-U4-T10" / name).glob("events.out.tfevents.*")) for name in names)
+    assert all(list((folder / "lstm-L1-U4-T10" / name / "train").glob("events.out.tfevents.*")) for name in names)
     stages.timed.clear()
     assert run("compare", "--resume", str(folder)) == 0
     assert stages.timed == []

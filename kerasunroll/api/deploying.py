@@ -1,10 +1,10 @@
 """`kerasunroll.deploy`: which setting to take to the device."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from kerasunroll.api.endings import failed, warn_of_interrupt
 from kerasunroll.api.functions import limits_of
 from kerasunroll.api.progress import progress_bar
 from kerasunroll.api.request.deployment import new_deployment
@@ -12,7 +12,7 @@ from kerasunroll.api.request.resume import refuse_beside_resume
 from kerasunroll.deployment.result import Deployment
 from kerasunroll.deployment.run import DeploymentRun
 from kerasunroll.deployment.verdict import DeviceLimits
-from kerasunroll.errors import InputError, KerasunrollWarning, RunError
+from kerasunroll.errors import InputError, RunError
 from kerasunroll.measurement.planning.findings import is_finished
 from kerasunroll.measurement.planning.quantities import parse_bytes, parse_seconds
 from kerasunroll.measurement.planning.rules import Rules
@@ -161,19 +161,12 @@ def _carried_out(run: DeploymentRun, rules: Rules, *, progress: bool) -> Deploym
     except KeyboardInterrupt:
         return _interrupted(run.folder)
     except RunError as error:
-        raise RunError(
-            f"{error} What was measured so far is kept; go on with kerasunroll.deploy(resume={str(run.folder)!r})."
-        ) from error
+        raise failed(error, "deploy", run.folder) from error
 
 
 def _interrupted(folder: Path) -> Deployment:
     deployment = Deployment.load(folder)
     if not any(map(is_finished, deployment.records)):
         raise KeyboardInterrupt
-    warnings.warn(
-        f"Interrupted. Missing: {', '.join(deployment.missing)}. What was measured is kept; go on with "
-        "kerasunroll.deploy(resume=deployment).",
-        KerasunrollWarning,
-        stacklevel=4,
-    )
+    warn_of_interrupt("deploy", "deployment", deployment.missing)
     return deployment

@@ -7,7 +7,6 @@ import math
 import shutil
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from kerasunroll.api.comparison import Comparison
+from kerasunroll.api.endings import failed, warn_of_interrupt
 from kerasunroll.api.progress import progress_bar
 from kerasunroll.api.request.data import Data, data_of
 from kerasunroll.api.request.network import network_of
@@ -24,7 +24,7 @@ from kerasunroll.api.request.settings import settings_of
 from kerasunroll.api.request.threads import threads_of
 from kerasunroll.api.running import Undertaking
 from kerasunroll.data.checks import whole_number
-from kerasunroll.errors import InputError, KerasunrollWarning, RunError
+from kerasunroll.errors import InputError, RunError
 from kerasunroll.measurement.execution.local import LocalExecutor
 from kerasunroll.measurement.planning.findings import is_finished
 from kerasunroll.measurement.planning.quantities import parse_limits, parse_seconds
@@ -283,9 +283,7 @@ def _carried_out(undertaking: Undertaking, folder: Path, *, progress: bool) -> C
     except KeyboardInterrupt:
         comparison = _interrupted(folder)
     except RunError as error:
-        raise RunError(
-            f"{error} What was measured so far is kept; go on with kerasunroll.compare(resume={str(folder)!r})."
-        ) from error
+        raise failed(error, "compare", folder) from error
     return comparison
 
 
@@ -296,10 +294,5 @@ def _interrupted(folder: Path) -> Comparison:
         raise KeyboardInterrupt from None
     if not any(map(is_finished, comparison.records)):
         raise KeyboardInterrupt
-    warnings.warn(
-        f"Interrupted. Missing: {', '.join(comparison.missing)}. What was measured is kept; go on with "
-        "kerasunroll.compare(resume=comparison).",
-        KerasunrollWarning,
-        stacklevel=4,
-    )
+    warn_of_interrupt("compare", "comparison", comparison.missing)
     return comparison

@@ -44,7 +44,7 @@ class GradientFlowLogger(Logger):
     - `gradient_through_time/<layer>`: a heatmap time step × training step of the norms of dL/dh_t, of dL/dc_t for an
       LSTM, and of dL/dx_t, on a fixed logarithmic colour scale, so that settings compare. It is drawn again as training
       goes on, as often as 0.5 % of the time allows, and at the end;
-    - `gradient_through_time/<layer>/<quantity>`: the norms over time themselves, for the kerasunroll tab: of `h`, `c`,
+    - `gradient_through_time/<layer>/<quantity>`: the norms over time themselves, for the Unrolling tab: of `h`, `c`,
       `x` and each gate (`input_gate`, ...), with `masked`, the share of samples masked;
     - `gradient_through_time/<layer>/early_to_late`: the mean norm of dL/dh_t over the first tenth of the time steps
       divided by that over the last tenth;

@@ -13,6 +13,7 @@ from kerasunroll.callbacks.sinks.run_log import RunLog
 from kerasunroll.callbacks.sinks.sink import Sink
 from kerasunroll.callbacks.sinks.tensorboard import TensorBoardSink
 from kerasunroll.callbacks.training_step.optimizers import training_steps_done
+from kerasunroll.compatibility import last_batch
 from kerasunroll.errors import InputError, KerasunrollWarning
 
 UpdateFrequency = int | str
@@ -83,6 +84,7 @@ class Logger(keras.callbacks.Callback):
         self._logged_model: keras.Model | None = None
         self._is_off = False
         self._epoch_start = 0
+        self._execution_start = 0
         self._last_logged = 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
@@ -98,11 +100,13 @@ class Logger(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Prepare for the coming training steps."""
+        self._execution_start = batch
         self.guarded(self.training_steps_begin)()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Count the training steps; `batch` is the index of the last one done in this epoch."""
-        before, self.training_step = self.training_step, self._epoch_start + batch + 1
+        last = last_batch(self.model, self._execution_start, batch, (self.params or {}).get("steps"))
+        before, self.training_step = self.training_step, self._epoch_start + last + 1
         self.guarded(self.training_steps_end)(self.training_step - before, logs or {})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

@@ -24,7 +24,7 @@ class StateLogger(Logger):
     """Logs heatmaps of the states of every recurrent layer over time, for one sequence of a fixed batch.
 
     Tags: `state/<layer>`, an image with a panel for h_t and, for an LSTM, one for c_t: unit × time step; and
-    `state/<layer>/<quantity>`, the values themselves for the kerasunroll tab: of `h`, `c`, each gate, and `x`, what the
+    `state/<layer>/<quantity>`, the values themselves for the Unrolling tab: of `h`, `c`, each gate, and `x`, what the
     layer receives. They are written when they are due and fit into 0.5 % of
     the time, and at the end of training.
 

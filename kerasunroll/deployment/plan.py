@@ -9,7 +9,7 @@ from kerasunroll import __version__
 from kerasunroll.deployment.contender import Contender
 from kerasunroll.deployment.verdict import DeviceLimits
 from kerasunroll.errors import InputError
-from kerasunroll.files import checksums, write_whole
+from kerasunroll.files import changes, checksums, write_whole
 from kerasunroll.models import SavedModel
 
 PLAN_FILE: Final = "deployment.json"
@@ -79,8 +79,5 @@ class DeploymentPlan(BaseModel):
         stack = self.contenders[0].in_run(folder).stack
         if isinstance(stack, SavedModel):
             stack.check_file()
-        now = checksums(folder / GIVEN, folder)
-        for name, checksum in self.checksums.items():
-            if now.get(name) != checksum:
-                what = "has changed" if name in now else "is missing"
-                raise InputError(f"'{folder / name}' {what} since the run was begun. Start a new run.")
+        for name, what in changes(self.checksums, checksums(folder / GIVEN, folder)):
+            raise InputError(f"'{folder / name}' {what} since the run was begun. Start a new run.")

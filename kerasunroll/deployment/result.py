@@ -21,7 +21,7 @@ from kerasunroll.deployment.verdict import DeploymentVerdict, DeviceLimits, depl
 from kerasunroll.display.colours import setting_colours
 from kerasunroll.display.html import html_block, html_picture, html_table, html_text
 from kerasunroll.display.kernel import show_in_notebook
-from kerasunroll.errors import InputError
+from kerasunroll.errors import InputError, RunError
 from kerasunroll.figures.settings import Bar, settings_figure
 from kerasunroll.files import write_whole, written_whole
 from kerasunroll.measurement.records import store
@@ -132,7 +132,8 @@ class Deployment:
             name: String. The name of a contender. Defaults to the one to take.
 
         Raises:
-            InputError: If there is no file to take, if it computes something else, or if the name has the wrong ending.
+            InputError: If there is no file to take, if it computes something else, if the name has the wrong ending, or
+                if a folder of that name exists.
             RunError: If writing failed.
         """
         source, path = self.file(name), Path(path)
@@ -142,9 +143,9 @@ class Deployment:
         suffix = SUFFIXES[row.contender.target]
         if path.suffix != suffix:
             raise InputError(f"Expected a name that ends in '{suffix}', got '{path}'.")
+        check_free(path)
         if source.is_dir():
-            shutil.copytree(source, path)
-            return path
+            return _copied_folder(source, path)
         with written_whole(path) as temporary:
             shutil.copyfile(source, temporary)
         return path
@@ -228,3 +229,22 @@ class Deployment:
     def _files(self) -> list[Row]:
         """A row for each file, whatever the number of threads."""
         return list({row.contender.label: row for row in reversed(self.rows)}.values())[::-1]
+
+
+def check_free(path: Path) -> None:
+    """Refuse a place that a file, or the folder of a SavedModel, cannot be written to: files are replaced, folders not.
+
+    Raises:
+        InputError: If there is a folder, or a file where a folder is to be.
+    """
+    if path.is_dir() or (not path.suffix and path.exists()):
+        raise InputError(f"Cannot write '{path}': it exists already. Choose another name.")
+
+
+def _copied_folder(source: Path, path: Path) -> Path:
+    try:
+        shutil.copytree(source, path)
+    except OSError as error:
+        shutil.rmtree(path, ignore_errors=True)
+        raise RunError(f"Could not write '{path}': {error}. Nothing half-written is left.") from error
+    return path

@@ -143,7 +143,8 @@ def _sentences(
                 yield f"On {row.threads} it {_time_against(ratios[row.name])}."
         beside = list(_best_of_each_setting(rows, taken, ratios))
         for row in beside:
-            yield f"{_capital(called(row))} {_against(row, ratios[row.name], size)}."
+            cost = f"{_against(row, ratios[row.name], size)}{_yet_beaten(row, taken, rows, out)}"
+            yield f"{_capital(called(row))} {cost}."
         yield from _same([row for row in rows if row.name not in out and row.contender.quantization == "none"])
         yield from (_noise(row) for row in (taken, *beside) if row.contender.quantization != "none")
     for why in dict.fromkeys(out.values()):
@@ -172,6 +173,15 @@ def _same(rows: Sequence[Row]) -> Iterator[str]:
 
 def _against(row: Row, ratio: TimeRatio, size: float) -> str:
     return f"{_time_against(ratio)}, its file {(row.figure('file_bytes') or 0.0) / size:.2g}× the size"
+
+
+def _yet_beaten(row: Row, taken: Row, rows: Sequence[Row], out: Mapping[str, str]) -> str:
+    """Say why a smaller file is not taken although it cannot be told from the one that is: another file is faster."""
+    smaller = (row.figure("file_bytes") or 0.0) < (taken.figure("file_bytes") or 0.0)
+    better = next((each for each in rows if each.name not in out and each is not row and _beats(each, row)), None)
+    if not smaller or better is None or better is taken:
+        return ""
+    return f", but {called(better)} is faster than it"
 
 
 def _time_against(ratio: TimeRatio) -> str:

@@ -26,7 +26,7 @@ MOST: Final = 10**12
 
 
 class KerasunrollPlugin(TBPlugin):
-    """The kerasunroll tab.
+    """The Unrolling tab.
 
     Args:
         context: TensorBoard's `TBContext`.

@@ -51,7 +51,7 @@ def test_a_subclassed_model_is_logged_whole_though_it_is_built_by_its_first_batc
     expected = first_gradients(kind, 2)
     assert norms.pop("global") == pytest.approx(np.linalg.norm(list(expected.values())), rel=1e-4)
     assert norms == pytest.approx(expected, rel=1e-4)
-    assert "recurrent" in {name.split("/")[0] for name in events(tmp_path / "forward").node_names()}
+    assert "recurrent" in {name.split("/")[0] for name in train.node_names("forward")}
 
 
 def test_callbacks_do_not_change_what_a_model_that_is_not_built_learns(tmp_path):

@@ -50,9 +50,8 @@ def test_gradients_are_those_of_the_training_batch(tmp_path, unroll, options):
     found = probed(model, 3)
     for history in callback.history:
         assert list(history.training_steps) == [1, 2, 3]
-        assert list(history.norms) == ["h", "c", "x"]
-        for quantity, logged in history.norms.items():
-            np.testing.assert_allclose(logged, norms(found, history.layer, quantity), rtol=1e-4)
+        for quantity in ("h", "c", "x"):  # the gates: test_arrays_for_the_tab.py
+            np.testing.assert_allclose(history.norms[quantity], norms(found, history.layer, quantity), rtol=1e-4)
 
 
 def test_a_layer_that_keras_unrolls_wrongly_is_trained_as_keras_does_it(tmp_path):
@@ -175,7 +174,7 @@ def test_an_exploding_gradient_is_said_once(tmp_path):
         KerasunrollWarning, match=r"rnn: gradient doubles every .* The gradient explodes: clip"
     ) as caught:
         model.fit(x, np.ones((8, F)), batch_size=2, verbose=0, callbacks=[GradientFlowLogger(tmp_path, 1)])
-    assert len(caught) == 1
+    assert [each.category for each in caught].count(KerasunrollWarning) == 1
 
 
 def test_a_dead_flow_is_said_once(tmp_path):
@@ -187,7 +186,7 @@ def test_a_dead_flow_is_said_once(tmp_path):
     x = np.random.default_rng(0).normal(size=(8, 30, F)).astype("float32")
     with pytest.warns(KerasunrollWarning, match=r"rnn: gradient halves every .* The flow is dead") as caught:
         model.fit(x, np.ones((8, F)), batch_size=2, verbose=0, callbacks=[GradientFlowLogger(tmp_path, 1)])
-    assert len(caught) == 1
+    assert [each.category for each in caught].count(KerasunrollWarning) == 1
 
 
 def test_nan_is_located(tmp_path):

@@ -132,7 +132,7 @@ def test_the_training_step_opens_as_few_boxes(tmp_path, events, unroll):
     """With every callback at work: what they and the metrics add does not stand beside the layers."""
     fit(compiled(stack(unroll)), comparison_callbacks(tmp_path, update_freq=1))
     names = events(tmp_path / "train").node_names()
-    ours = "lstm_[12]|(head|activation|compile_loss|gradient_tape|bookkeeping|sgd|data|Identity|NoOp)(_[0-9]+)?"
+    ours = "lstm_[12]|(head|activation|compile_loss|gradient_tape|bookkeeping|sgd|SGD|data|Identity|NoOp)(_[0-9]+)?"
     assert [name for name in scopes(names) if not re.fullmatch(ours, name)] == []
     # Gradients through time come out of another training step, with loops; the graph is that of the ordinary one.
     assert ({f"t{t:03d}" for t in range(T)} <= scopes(names, "lstm_1/")) is unroll

@@ -82,6 +82,9 @@ class TestFromPython:
         assert written.read_bytes() == deployment.file().read_bytes()
         with pytest.raises(InputError, match=r"ends in '\.tflite'"):
             deployment.write(tmp_path / "model.onnx")
+        (tmp_path / "folder.tflite").mkdir()
+        with pytest.raises(InputError, match="exists already"):
+            deployment.write(tmp_path / "folder.tflite")
         with pytest.raises(InputError, match="There is no file of 'loop dynamic'"):
             deployment.write(tmp_path / "other.tflite", "loop dynamic")
 
@@ -171,6 +174,9 @@ class TestFromTheCommandLine:
             (["--cell", "lstm", "--quantize", "none,int4"], "Unknown quantize 'int4'"),
             (["--cell", "lstm", "--unroll", "half"], "got 'half'"),
             (["--cell", "lstm", "--write", "model.onnx"], "ends in .tflite"),
+            (["--cell", "lstm", "--target", "coreml", "--write", "model.mlmodel"], "Unknown target 'coreml'"),
+            (["--cell", "lstm", "--target", "saved_model", "--write", "."], "exists already"),
+            (["--cell", "lstm", "--threads", "5000"], "from 1 to 1024"),
             (["--cell", "lstm", "--write", "/dev/null/model.tflite"], "cannot write to '/dev/null'"),
             (["nothing.keras"], "No such file"),
             (["nothing.keras", "--cell", "lstm"], "--cell cannot be"),

@@ -66,6 +66,16 @@ def test_of_those_that_cannot_be_told_apart_the_smallest_is_taken():
     assert verdict(found(False, 100e-6, size=200), found(True, 100e-6, size=90)).take == "full fixed"
 
 
+def test_why_a_smaller_file_is_not_taken_that_cannot_be_told_from_the_one_that_is():
+    """The two processes of the one to take are so far apart that nothing can be told from it."""
+    contender, record = found(True, 100e-6, size=200)
+    wide = [[[seconds] * 3] * 12 for seconds in (50e-6, 200e-6)]
+    taken = contender, record.model_copy(update={"samples": {"inference_seconds": wide}})
+    said = verdict(found(False, 200e-6, size=90), taken, found(True, 100e-6, size=300, form="dynamic"))
+    assert said.take == "full fixed"
+    assert "0.45× the size, but full with a batch of any size is faster than it." in said.text
+
+
 @pytest.mark.parametrize(
     ("limits", "take", "why"),
     [

@@ -20,6 +20,12 @@ def test_a_number_of_threads_that_is_faster_is_named_with_its_interval():
     )
 
 
+def test_a_loop_that_is_faster_but_does_not_pay_is_told_of_once():
+    said = text(LOOP, row("loop-threads1", ratio=1.1, compiles=1.0), training_steps=10)
+    assert said.startswith("Take the loop on one thread. It takes 22.0 ms a training step and compiles in 1.0 s; the ")
+    assert said.count("1.10×") == 1
+
+
 def test_tensorflows_own_choice_can_be_the_better_one():
     assert text(LOOP, row("loop-threads1", ratio=1.5)) == (
         "Take the loop. It takes 20.0 ms a training step and compiles in 2.0 s. On TensorFlow's own number of threads "

@@ -28,6 +28,7 @@ from kerasunroll.models.shipping.facts import given_model
 from kerasunroll.models.shipping.pickles import pickled, write_pickled
 from kerasunroll.models.shipping.recipe import recipe_of
 from kerasunroll.training.session import network_of
+from kerasunroll.training.threads import MOST as MOST_THREADS
 
 MODEL: Final = f"{GIVEN}/model.pkl"
 MOST: Final = 256
@@ -75,7 +76,7 @@ def new_deployment(
         [stack.replace(unroll=each) for each in settings],
         _listed(target),
         _listed(quantize),
-        [whole_number("threads", each, at_least=1) for each in ([threads] if isinstance(threads, int) else threads)],
+        _threads(threads),
         streaming=streaming,
         batch_size=size,
         seed=whole_number("seed", seed, at_least=0),
@@ -138,6 +139,14 @@ def _sequences(x: Any, model: Any, contender: Contender, batch_size: int) -> Any
         raise InputError(f"x has {len(leaves[0])} sequences, which make no batch of {batch_size}. Give more.")
     as_batch(model, keras.tree.map_structure(lambda leaf: leaf[:batch_size], sequences))
     return keras.tree.map_structure(lambda leaf: leaf[: max(MOST, batch_size)], sequences)
+
+
+def _threads(threads: int | Sequence[int]) -> list[int]:
+    listed = list(threads) if isinstance(threads, list | tuple) else [threads]
+    numbers = [whole_number("threads", each, at_least=1) for each in listed]
+    if not numbers or max(numbers) > MOST_THREADS:
+        raise InputError(f"Expected numbers of threads from 1 to {MOST_THREADS}, such as [1, 2], got {threads!r}.")
+    return numbers
 
 
 def _listed(value: str | Sequence[str]) -> list[str]:

@@ -70,11 +70,11 @@ class EventLog:
         self._summary([image_value(tag, png, width, height)], step)
 
     def array(self, tag: str, values: Array, step: int, about: Mapping[str, Any]) -> None:
-        """Write an array for the kerasunroll tab; `about` says what it is, in JSON values."""
+        """Write an array for the Unrolling tab; `about` says what it is, in JSON values."""
         self._summary([array_value(tag, values, about)], step)
 
     def facts(self, tag: str, values: Mapping[str, Any], step: int = 0) -> None:
-        """Write JSON values for the kerasunroll tab."""
+        """Write JSON values for the Unrolling tab."""
         self._summary([facts_value(tag, values)], step)
 
     def graph(self, graph_def: Any, tag: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What the callbacks write for the kerasunroll tab of TensorBoard. No TensorFlow.
+"""What the callbacks write for the Unrolling tab of TensorBoard. No TensorFlow.
 
 An entry is an array or a JSON object. Its tag's metadata say once what it is *about*: which kind of thing it `shows`
 (`GRADIENT`, `STATE`, `FACTS`), of which `layer`, and the quantity that it is `of`.
@@ -36,12 +36,12 @@ OPERATIONS: Final = "graph/{}_operations"
 
 
 def array_value(tag: str, values: Array, about: Mapping[str, Any]) -> Summary.Value:
-    """Return an array for the kerasunroll tab; what it is `about` is read once per tag."""
+    """Return an array for the Unrolling tab; what it is `about` is read once per tag."""
     return Summary.Value(tag=tag, metadata=_own_metadata(about), tensor=make_tensor_proto(values))
 
 
 def facts_value(tag: str, values: Mapping[str, Any]) -> Summary.Value:
-    """Return JSON values for the kerasunroll tab."""
+    """Return JSON values for the Unrolling tab."""
     tensor = make_tensor_proto(np.array(json.dumps(values).encode(), dtype=object))
     return Summary.Value(tag=tag, metadata=_own_metadata({"shows": FACTS}), tensor=tensor)
 

@@ -44,11 +44,11 @@ class TensorBoardSink(Sink):
         self._log(run).image(tag, png, width, height, step)
 
     def array(self, run: str, tag: str, values: Array, step: int, about: Mapping[str, Any]) -> None:
-        """Write an array for the kerasunroll tab."""
+        """Write an array for the Unrolling tab."""
         self._log(run).array(tag, values, step, about)
 
     def facts(self, run: str, tag: str, values: Mapping[str, Any], step: int) -> None:
-        """Write JSON values for the kerasunroll tab."""
+        """Write JSON values for the Unrolling tab."""
         self._log(run).facts(tag, values, step)
 
     def graph(self, run: str, graph_def: Any) -> None:

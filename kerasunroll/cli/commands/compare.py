@@ -158,14 +158,14 @@ def _run_on(
 
     rules = _rules(options)
     console = make_console()
+    if not options.dry_run:  # before the records of the earlier run are said to come from another environment
+        check_backend(options, command)
     if options.resume:
         undertaking = Undertaking.begun(options.resume, rules, executor, mix_environments=options.mix_environments)
     else:
         plan = _plan(options, given, cells, settings, kinds, training=training)
         undertaking = Undertaking(plan, replace(rules, inference=plan.inference), executor)
     plan, rules = undertaking.plan, undertaking.rules
-    if not options.dry_run:
-        check_backend(options, command)
     for damaged in undertaking.damaged:
         console.print(f"Set aside: '{damaged.path}': {damaged.reason}. It is measured again.", style="red")
     if plan.model:

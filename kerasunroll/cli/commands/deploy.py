@@ -154,12 +154,14 @@ def _words(given: list[str] | None) -> list[str]:
 def _check_write(path: Path | None, targets: Collection[str]) -> None:
     """Say before anything is made that the file of no target could be written so."""
     from kerasunroll.deployment.contender import SUFFIXES
+    from kerasunroll.deployment.result import check_free
 
     if path is None:
         return
     suffixes = sorted({SUFFIXES[target] for target in targets if target in SUFFIXES})
-    if path.suffix not in suffixes:
+    if suffixes and path.suffix not in suffixes:  # there are none where every target is unknown: that is said later
         raise InputError(f"--write: expected a name that ends in {' or '.join(suffixes)}, got '{path}'.")
+    check_free(path)
     _check_writable(path)
 
 
@@ -207,10 +209,13 @@ def _show(console: "Console", deployment: "Deployment", write: Path | None) -> N
     from kerasunroll.deployment.table import deployment_table, operation_lines
 
     texts = deployment_table(deployment.rows)
-    table = Table()
+    table = Table(pad_edge=False)  # with all columns it fits into 80 characters
     for number, column in enumerate(texts.columns):
         table.add_column(
-            Text(column), overflow="fold", justify="right" if 0 < number < len(texts.columns) - 2 else "left"
+            Text(column),
+            overflow="fold",
+            justify="right" if 0 < number < len(texts.columns) - 2 else "left",
+            min_width=max(map(len, column.split())),  # a heading breaks between words
         )
     for row in texts.rows:
         table.add_row(*map(Text, row))

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kerasunroll.errors import DataError
-from kerasunroll.files import checksums
+from kerasunroll.files import changes, checksums
 
 FACTS_FILE: Final = "facts.json"
 
@@ -51,11 +51,8 @@ class GivenFacts(BaseModel):
         Raises:
             DataError: If a file has changed, or is missing.
         """
-        now = _checksums(folder)
-        for name, checksum in self.checksums.items():
-            if now.get(name) != checksum:
-                what = "has changed" if name in now else "is missing"
-                raise DataError(f"'{folder / name}' {what} since the run was begun. Start a new comparison.")
+        for name, what in changes(self.checksums, _checksums(folder)):
+            raise DataError(f"'{folder / name}' {what} since the run was begun. Start a new comparison.")
 
     @classmethod
     def read(cls, folder: Path) -> "GivenFacts":

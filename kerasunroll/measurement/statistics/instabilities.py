@@ -12,6 +12,7 @@ from kerasunroll.measurement.statistics.rounds import (
     TARGET_HALF_WIDTH,
     Processes,
     TimeRatio,
+    block_quantiles,
     round_times,
 )
 
@@ -79,7 +80,7 @@ def _few_rounds(rounds: int) -> Instability | None:
 
 def _block_spread(processes: Processes) -> Instability | None:
     blocks = [block for rounds in processes for block in rounds]
-    low, middle, high = np.array([np.quantile(block, (0.25, 0.5, 0.75)) for block in blocks]).T
+    low, middle, high = block_quantiles(blocks, (0.25, 0.5, 0.75))
     spread = float(np.median((high - low) / middle))
     if spread <= BLOCK_SPREAD:
         return None

@@ -172,7 +172,14 @@ def block_times(rounds: Rounds) -> NDArray[np.float64]:
     for number, block in enumerate(rounds, start=1):
         if not (len(block) and all(0 < time < math.inf for time in block)):
             raise InputError(f"Round {number}: expected a block of positive times in seconds, got {list(block)}.")
-    return np.array([np.quantile(block, 0.25) for block in rounds])
+    return block_quantiles(rounds, 0.25)
+
+
+def block_quantiles(blocks: Rounds, shares: float | tuple[float, ...]) -> NDArray[np.float64]:
+    """Return quantiles of each block, of shape `(blocks,)` or `(shares, blocks)`."""
+    if len({len(block) for block in blocks}) == 1:  # the usual case, far faster all at once
+        return np.asarray(np.quantile(np.array(blocks), shares, axis=1))
+    return np.array([np.quantile(block, shares) for block in blocks]).T
 
 
 def _log_times(processes: Processes) -> NDArray[np.float64]:

@@ -63,7 +63,8 @@ def _take(verdict: Verdict) -> Iterator[str]:
     clauses = [
         _clause(each, taken, verdict) for each in others if each not in slower and not (faster and each is baseline)
     ]
-    about = f"It {join_words([_pace(taken, beside, verdict), *_costs_of(taken, beside)])};"
+    against = beside if faster else taken  # what is not slower has a clause of its own, with the ratio
+    about = f"It {join_words([_pace(taken, against, verdict), *_costs_of(taken, beside)])};"
     if verdict.tie:
         wide = any("may be" in clause for clause in clauses)
         about = "It cannot be told which is faster:" if wide else "It is a tie:"

@@ -26,6 +26,7 @@ export const SEQUENTIAL = 'Viridis';
 export const DIVERGING = [[0, '#2166ac'], [0.25, '#92c5de'], [0.5, '#f7f7f7'], [0.75, '#f4a582'], [1, '#b2182b']];
 export const MASKED = '#d9d9d9';
 export const NOT_FINITE = '#e6007e';
+const TITLE = 30; // pixels, in a saved picture
 
 /** A chart with a title, and buttons to export it. `csv` returns rows of cells, the head first. */
 export class Chart {
@@ -65,11 +66,15 @@ export class Chart {
 
   async savePng() {
     const plotly = await loadPlotly();
-    await plotly.downloadImage(this.plot, {format: 'png', scale: 2, filename: fileName(this.title.textContent)});
+    const {data, layout, clientWidth, clientHeight} = this.plot;
+    const title = {text: plain(this.title.textContent), x: 0.02, y: 0.98, yanchor: 'top', font: {size: 15}};
+    const picture = {data, layout: {...layout, title, margin: {...layout.margin, t: layout.margin.t + TITLE}}};
+    const size = {width: clientWidth, height: clientHeight + TITLE};
+    await plotly.downloadImage(picture, {format: 'png', scale: 2, filename: fileName(this.title.textContent), ...size});
   }
 
   saveCsv() {
-    const quoted = (cell) => (/[",\n]/.test(String(cell)) ? `"${String(cell).replaceAll('"', '""')}"` : cell);
+    const quoted = (cell) => (/[",\r\n]/.test(String(cell)) ? `"${String(cell).replaceAll('"', '""')}"` : cell);
     const text = this.csv().map((row) => row.map(quoted).join(',')).join('\n');
     const address = URL.createObjectURL(new Blob([`${text}\n`], {type: 'text/csv'}));
     element('a', {href: address, download: `${fileName(this.title.textContent)}.csv`}).click();
@@ -109,9 +114,9 @@ export function powersOfTen(low, high, apart) {
   return {tickvals: values, ticktext: values.map((power) => (power === 0 ? '1' : `1e${power}`))};
 }
 
-/** How a line is drawn over the others: curves may lie on each other, so the first is broad and the last is thin. */
+/** How wide a line is: curves may lie on each other, so the first is broad and shows on both sides of the others. */
 export function stroke(place, count) {
-  return {width: place === 0 && count > 1 ? 6 : 2, opacity: place === 0 && count > 1 ? 0.55 : 1};
+  return place === 0 && count > 1 ? 7 : 2.5;
 }
 
 /** A vertical line at x over the whole height. */

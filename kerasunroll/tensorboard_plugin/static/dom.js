@@ -57,6 +57,7 @@ export function slider(label, oninput) {
     },
     show(text) {
       shown.textContent = text;
+      input.setAttribute('aria-valuetext', text); // its value is but a place on the slider
     },
   };
 }

@@ -21,7 +21,7 @@ class Tab {
     this.problem = element('p', {className: 'problem', role: 'alert', hidden: true});
     this.buttons = VIEWS.map((View) =>
       element('button', {type: 'button', role: 'tab', onclick: () => this.open(View)}, View.title));
-    const nav = element('nav', {role: 'tablist', 'aria-label': 'Views'}, ...this.buttons);
+    const nav = element('nav', {role: 'tablist', 'aria-label': 'Views', onkeydown: (event) => this.moved(event)}, ...this.buttons);
     host.append(nav, this.problem, this.main);
     this.views = new Map();
     this.contents = null;
@@ -29,6 +29,7 @@ class Tab {
   }
 
   async begin() {
+    this.main.append(sentence('The log folder is being read …'));
     await this.look();
     this.open(VIEWS.find((View) => View.fits(this.contents)) ?? Overview);
     setTimeout(() => loadPlotly().catch(() => {}), 300); // for the views that are opened next
@@ -57,6 +58,16 @@ class Tab {
     VIEWS.forEach((each, place) => this.buttons[place].setAttribute('aria-selected', String(each === View)));
     this.main.replaceChildren(this.view.whole);
     return this.show();
+  }
+
+  /** The arrow keys go from view to view. */
+  moved({key}) {
+    const by = {ArrowRight: 1, ArrowLeft: -1}[key];
+    if (!by) return;
+    const place = this.buttons.indexOf(document.activeElement) + by;
+    const next = (place + VIEWS.length) % VIEWS.length;
+    this.buttons[next].focus();
+    this.open(VIEWS[next]);
   }
 
   async show() {

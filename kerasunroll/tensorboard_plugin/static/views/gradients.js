@@ -1,15 +1,13 @@
 /** Gradients on their way back through time: two of them side by side, and their difference. */
 
-import {read, rows} from '../api.js';
-import {
-  Chart, DIVERGING, MASKED, NOT_FINITE, SEQUENTIAL, lineAt, plain, powersOfTen, stroke,
-} from '../charts.js';
+import {Chart, DIVERGING, lineAt, plain, stroke} from '../charts.js';
 import {element, menu, slider} from '../dom.js';
 import {ground} from '../theme.js';
+import {
+  GradientMap, heatmapLayout, isBroken, longTable, nearest, normName, transposed, wayBack,
+} from './gradient_map.js';
 import {View, oncePerFrame, quantityName, trainings} from './view.js';
 
-const LOW = -12; // the ends of the colour scale, as in every picture of this package
-const HIGH = 0;
 const LEAST_SCALE = 0.05; // of the difference, in decades: below, rounding would look like something
 
 export class Gradients extends View {
@@ -23,11 +21,11 @@ export class Gradients extends View {
 
   build() {
     const again = () => this.attempt(() => this.update());
-    this.sides = ['left', 'right'].map((name) => new Side(name, again));
+    this.sides = ['left', 'right'].map((name) => new GradientMap(name, again));
     this.quantity = menu('Gradient of the loss with respect to', again);
     this.move = oncePerFrame(() => this.showCursor());
     this.cursor = slider('Training step', () => this.move());
-    this.difference = new Chart('Right over left', {tall: true, csv: () => this.differenceCsv()});
+    this.difference = new Chart('Difference: right over left', {tall: true, csv: () => this.differenceCsv()});
     this.curve = new Chart('Norm over the time steps', {csv: () => this.curveCsv(), className: 'whole'});
     this.charts = [...this.sides.map((side) => side.chart), this.difference, this.curve];
     this.sides.forEach((side) => side.chart.plot.addEventListener('click', (event) => this.clicked(side, event), true));
@@ -44,6 +42,8 @@ export class Gradients extends View {
     const [left, right] = preferred(all);
     this.sides[0].offer(all, left);
     this.sides[1].offer(all, right);
+    const apart = this.sides[0].training.network !== this.sides[1].training.network;
+    for (const side of this.sides) side.apart = apart;
     const [ofLeft, ofRight] = this.sides.map((side) => side.quantities);
     const shared = ofLeft.filter((name) => ofRight.includes(name));
     this.quantity.offer(shared.map((name) => [name, quantityName(name)]), 'h');
@@ -85,17 +85,21 @@ export class Gradients extends View {
     if (!pairs) {
       const why = left.width === right.width ? 'No training step was logged on both sides.' :
         `The sequences have ${left.width} and ${right.width} time steps: there is no difference to draw.`;
+      this.ratios = null;
       this.difference.note.textContent = why;
       this.difference.plot.hidden = true;
       return;
     }
     this.difference.plot.hidden = false;
     let largest = 0;
+    let broken = false;
     let worst = null;
     let scale = LEAST_SCALE;
     const columns = pairs.map(([step, ours, theirs]) => Array.from({length: left.width}, (_, t) => {
       const [a, b] = [left.norms[ours][t], right.norms[theirs][t]];
-      if (!(a > 0) || !(b > 0)) return a === b ? 0 : null;
+      const masked = left.masked ? left.masked[ours][t] : 0;
+      broken ||= isBroken(a, masked) || isBroken(b, masked);
+      if (!(a > 0) || !(b > 0) || a === b) return a === b ? 0 : null;
       const off = Math.abs(b - a) / a;
       if (off > largest) [largest, worst] = [off, [t, step]];
       const decades = Math.log10(b / a);
@@ -103,18 +107,19 @@ export class Gradients extends View {
       return decades;
     }));
     this.ratios = {steps: pairs.map(([step]) => step), columns};
-    this.difference.note.textContent = worst
+    const said = worst
       ? `Largest difference: ${largest.toExponential(1)} of the left norm, at time step ${worst[0]}, training step ${worst[1]}.`
       : 'No difference, to the last bit.';
+    this.difference.note.textContent = broken ? `${said} (Where norms are NaN or infinite, nothing is compared.)` : said;
     const bar = {title: {text: 'factor', side: 'right'}, ...factors(scale), thickness: 12};
     await this.difference.draw(
       [{
         type: 'heatmap', x: this.ratios.steps, z: transposed(columns, left.width), zmin: -scale, zmax: scale,
         colorscale: DIVERGING, colorbar: bar,
-        customdata: transposed(columns.map((column) => column.map((value) => 10 ** value)), left.width),
+        customdata: transposed(columns.map((column) => column.map(factor)), left.width),
         hovertemplate: 'training step %{x}<br>time step %{y}<br>right / left %{customdata:.6g}<extra></extra>',
       }],
-      heatmapLayout(),
+      heatmapLayout(this.ratios.steps),
     );
   }
 
@@ -134,16 +139,12 @@ export class Gradients extends View {
     const traces = shown.map(({norms, label, step: own}, place) => ({
       type: 'scatter', mode: 'lines', name: plain(`${label}, training step ${own}`),
       x: Array.from(norms, (_, t) => t), y: Array.from(norms, (norm) => (norm > 0 ? norm : null)),
-      line: {color: this.sides[place].training.colour, width: stroke(place, 2).width, dash: place ? 'dash' : 'solid'},
-      opacity: stroke(place, 2).opacity,
+      line: {color: this.sides[place].training.colour, width: stroke(place, 2), dash: place ? 'dash' : 'solid'},
       hovertemplate: 'time step %{x}: %{y:.4g}<extra>%{fullData.name}</extra>',
     }));
     const shapes = shown.flatMap(({vanishing}, place) =>
       vanishing === null ? [] : [lineAt(vanishing, this.sides[place].training.colour || text, 'dot')]);
-    this.curve.note.textContent = shown.map(({label, vanishing, backwards}) => vanishing === null
-      ? `${label}: nowhere below a millionth of the ${backwards ? 'first' : 'last'} time step's norm.`
-      : `${label}: vanished (below a millionth) from time step ${vanishing} ${backwards ? 'on' : 'back'} (dotted).`,
-    ).join(' ');
+    this.curve.note.textContent = shown.map(reach).join(' ');
     await this.curve.draw(traces, {
       shapes,
       xaxis: {title: {text: 'time step t'}},
@@ -153,7 +154,7 @@ export class Gradients extends View {
 
   differenceCsv() {
     const {steps, columns} = this.ratios ?? {steps: [], columns: []};
-    return longTable('right_over_left', steps, columns.map((column) => column.map((value) => 10 ** value)));
+    return longTable('right_over_left', steps, columns.map((column) => column.map(factor)));
   }
 
   curveCsv() {
@@ -163,91 +164,14 @@ export class Gradients extends View {
   }
 }
 
-/** One of the two heatmaps. */
-class Side {
-  constructor(name, again) {
-    this.run = menu(`On the ${name}`, again);
-    this.layer = menu('layer', again);
-    this.menus = element('span', {className: 'pair'}, this.run.whole, this.layer.whole);
-    this.chart = new Chart('', {tall: true, csv: () => longTable('norm', this.steps, this.norms)});
-  }
-
-  offer(all, preferred) {
-    const several = new Set(all.map(({network}) => network)).size > 1;
-    const named = ({run, network, setting}) => [run, several ? `${setting} · ${network}` : setting];
-    this.training = all.find(({run}) => run === this.run.offer(all.map(named), preferred));
-    this.layer.offer(Object.keys(this.training.gradients).map((layer) => [layer, layer]));
-  }
-
-  get quantities() {
-    return this.training.gradients[this.layer.value] ?? [];
-  }
-
-  get label() {
-    return `${this.training.setting}, ${this.layer.value}`;
-  }
-
-  async load(quantity) {
-    const found = await read('gradients', {run: this.training.run, layer: this.layer.value, quantity});
-    this.steps = found.training_steps;
-    this.norms = rows(found.norms);
-    this.masked = found.masked && rows(found.masked); // null: nothing is masked
-    this.vanishing = found.vanishing;
-    this.backwards = found.go_backwards;
-    this.width = found.norms.shape[1];
-  }
-
-  /** The entry at a training step, or the one before it. */
-  at(step) {
-    const place = nearest(this.steps, step);
-    const {label, backwards} = this;
-    const [norms, vanishing] = [this.norms[place], this.vanishing[place]];
-    return {norms, vanishing, label, backwards, step: this.steps[place]};
-  }
-
-  async draw(quantity) {
-    this.chart.title.textContent = `${normName(quantity)}: ${this.label}`;
-    this.chart.note.textContent = '';
-    const {steps, width} = this;
-    const logs = this.norms.map((norms) => Array.from(norms, (norm) => (norm >= 0 ? Math.log10(Math.max(norm, 1e-300)) : null)));
-    const bar = {title: {text: 'norm', side: 'right'}, ...powersOfTen(LOW, HIGH, 3), thickness: 12};
-    const traces = [{
-      type: 'heatmap', x: steps, z: transposed(logs, width), customdata: transposed(this.norms, width),
-      zmin: LOW, zmax: HIGH, colorscale: SEQUENTIAL, colorbar: bar,
-      hovertemplate: 'training step %{x}<br>time step %{y}<br>norm %{customdata:.4g}<extra></extra>',
-    }];
-    const broken = (norm, masked) => (masked < 1 && !Number.isFinite(norm));
-    if (this.masked) traces.push(...flat(this, (_, masked) => masked >= 1, MASKED, 'masked'));
-    traces.push(...flat(this, broken, NOT_FINITE, 'NaN or infinite'));
-    const vanished = this.vanishing.map((at) => at ?? null);
-    if (vanished.some((at) => at !== null)) {
-      traces.push({
-        type: 'scatter', mode: 'lines', x: steps, y: vanished, line: {color: '#ffffff', width: 2, dash: 'dot'},
-        showlegend: false, hovertemplate: 'below a millionth from time step %{y} back<extra></extra>',
-      });
-      this.chart.note.textContent = 'The white dots mark where the norm falls below a millionth of that of the last time step.';
-    }
-    await this.chart.draw(traces, heatmapLayout());
-  }
-}
-
-/** A heatmap of one colour where something is so; none where it is so nowhere. */
-function flat({steps, norms, masked, width}, isSo, colour, name) {
-  const anywhere = norms.some((row, place) => row.some((norm, t) => isSo(norm, masked ? masked[place][t] : 0)));
-  if (!anywhere) return [];
-  const columns = norms.map((row, place) => Array.from(row, (norm, t) => (isSo(norm, masked ? masked[place][t] : 0) ? 1 : null)));
-  return [{
-    type: 'heatmap', x: steps, z: transposed(columns, width), showscale: false,
-    colorscale: [[0, colour], [1, colour]], hovertemplate: `training step %{x}<br>time step %{y}<br>${name}<extra></extra>`,
-  }];
-}
-
-function heatmapLayout() {
-  return {
-    xaxis: {title: {text: 'training step'}, zeroline: false, showgrid: false},
-    yaxis: {title: {text: 'time step t'}, zeroline: false, showgrid: false},
-    shapes: [],
-  };
+/** How far a gradient reaches, in a sentence. */
+function reach({norms, masked, vanishing, label, backwards}) {
+  const broken = norms.filter((norm, t) => isBroken(norm, masked ? masked[t] : 0)).length;
+  const said = broken ? [`NaN or infinite at ${broken} time step${broken > 1 ? 's' : ''}`] : [];
+  if (vanishing !== null) said.push(`vanished (below a millionth) from time step ${vanishing} ${wayBack({backwards})} (dotted)`);
+  else if (norms.some((norm) => norm > 0 && norm < Infinity)) said.push(`nowhere below a millionth of the norm ${backwards ? 'at t = 0' : 'at the last time step'}`);
+  else if (!broken) said.push('no gradient arrives, it is 0 at every time step');
+  return `${label}: ${said.join('; ')}.`;
 }
 
 function hasGradients({gradients}) {
@@ -262,29 +186,13 @@ function preferred(all) {
   return [first.run, second.run];
 }
 
-function normName(quantity) {
-  return quantity.length === 1 ? `‖dL/d${quantity}‖` : `‖dL/d(${quantityName(quantity)})‖`;
-}
-
-function transposed(columns, width) {
-  return Array.from({length: width}, (_, t) => columns.map((column) => column[t]));
-}
-
-function nearest(steps, wanted) {
-  let best = 0;
-  steps.forEach((step, place) => {
-    if (Math.abs(step - wanted) < Math.abs(steps[best] - wanted)) best = place;
-  });
-  return best;
+/** What a number of decades is; nothing where nothing could be compared. */
+function factor(decades) {
+  return decades === null ? '' : 10 ** decades;
 }
 
 function factors(scale) {
   const digits = scale < 0.5 ? 2 : 1;
   const values = [-scale, -scale / 2, 0, scale / 2, scale];
   return {tickvals: values, ticktext: values.map((value) => `${(10 ** value).toPrecision(digits + 1)}×`)};
-}
-
-function longTable(name, steps, columns) {
-  const lines = steps.flatMap((step, place) => Array.from(columns[place], (value, t) => [step, t, value]));
-  return [['training_step', 'time_step', name], ...lines];
 }

@@ -24,7 +24,7 @@ export class States extends View {
     this.move = oncePerFrame((place) => this.attempt(() => this.draw(place)));
     this.cursor = slider('After training step', (place) => this.move(place));
     this.values = new Chart('', {tall: true, csv: () => this.csv()});
-    this.sequence = new Chart('What the layer receives');
+    this.sequence = new Chart('What the layer receives', {csv: () => this.sequenceCsv()});
     this.charts = [this.values, this.sequence];
     this.whole.replaceChildren(
       element('div', {className: 'controls'}, this.run.whole, this.layer.whole, this.quantity.whole, this.cursor.whole),
@@ -74,7 +74,8 @@ export class States extends View {
       }],
       {xaxis: {title: {text: 'time step t'}}, yaxis: {title: {text: 'unit'}}},
     );
-    await this.drawSequence(rows(found.sequence));
+    this.received = rows(found.sequence);
+    await this.drawSequence(this.received);
   }
 
   async drawSequence(sequence) {
@@ -97,6 +98,11 @@ export class States extends View {
   csv() {
     const {values, units} = this.shown;
     return [['time_step', ...units.map((unit) => `unit_${unit}`)], ...values.map((row, t) => [t, ...row])];
+  }
+
+  sequenceCsv() {
+    const features = Array.from(this.received[0] ?? [], (_, feature) => `feature_${feature}`);
+    return [['time_step', ...features], ...this.received.map((row, t) => [t, ...row])];
   }
 }
 

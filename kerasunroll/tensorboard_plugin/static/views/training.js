@@ -52,21 +52,23 @@ export class Training extends View {
   }
 
   async draw(chart, curves, over, unit, logarithmic) {
-    chart.note.textContent = curves.length ? '' : 'Nothing of it was logged.';
+    chart.note.textContent = curves.length ? notes(curves, unit) : 'Nothing was logged for this chart.';
     const trained = curves.filter(({kind}) => kind === 'train').length;
-    const strokes = curves.map((curve, place) => stroke(place % Math.max(1, trained), trained));
     const traces = curves.map((curve, place) => ({
       type: 'scatter', mode: curve.steps.length > 1 ? 'lines' : 'markers', name: plain(label(curve)),
       x: over === 'steps' ? curve.steps : rows(curve.seconds), y: Array.from(rows(curve.values), finite),
-      line: {color: curve.colour, width: strokes[place].width, dash: curve.kind === 'validation' ? 'dash' : 'solid'},
-      opacity: strokes[place].opacity,
+      line: {
+        color: curve.colour, width: stroke(place % Math.max(1, trained), trained),
+        dash: curve.kind === 'validation' ? 'dash' : 'solid',
+      },
+      legendgroup: curve.setting, showlegend: curve.kind === 'train' || !trained,
       hovertemplate: `${over === 'steps' ? `${unit} %{x}` : '%{x:.1f} s'}: %{y:.4g}<extra>%{fullData.name}</extra>`,
     }));
     await chart.draw(traces, {
       showlegend: true,
       xaxis: over === 'steps'
         ? {title: {text: unit}}
-        : {title: {text: 'seconds since the training began, compiling included'}, rangemode: 'tozero'},
+        : {title: {text: 'seconds, compiling included'}, rangemode: 'tozero'},
       yaxis: {type: logarithmic ? 'log' : 'linear', exponentformat: 'e'},
     });
   }
@@ -83,6 +85,16 @@ export class Training extends View {
 
 function label({setting, kind}) {
   return kind === 'validation' ? `${setting}, validation` : setting;
+}
+
+/** What the lines do not say themselves. */
+function notes(curves, unit) {
+  const said = curves.some(({kind}) => kind === 'validation') ? ['Dashed: validation.'] : [];
+  for (const curve of curves) {
+    const place = rows(curve.values).findIndex((value) => !Number.isFinite(value));
+    if (place >= 0) said.push(`${label(curve)}: NaN or infinite from ${unit} ${curve.steps[place].toLocaleString('en')}.`);
+  }
+  return said.join(' ');
 }
 
 function normName(tag) {
