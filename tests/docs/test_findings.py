@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from pages import DOCS, ROOT
 
-sys.path[:0] = [str(ROOT / "tests" / "report"), str(ROOT / "scripts")]
+sys.path.insert(0, str(ROOT / "tests" / "report"))
+sys.path.insert(0, str(ROOT / "scripts"))
 from findings_parts import concepts, gradients, kept, layers, parts, time_and_memory, time_steps, trainings, who_unrolls
 from findings_parts.claims import told
 from findings_parts.page import filled, from_the_top
@@ -62,7 +63,9 @@ def test_what_was_not_measured_leaves_the_pages_as_they_are(docs):
 
 
 def test_the_cost_of_a_time_step_is_told_from_the_records(docs, tmp_path):
-    run = write_run(tmp_path / "runs" / LSTM, timesteps=(32, 64, 100, 200, 400), follow_up="memory", failed=[(400, "full")])
+    run = write_run(
+        tmp_path / "runs" / LSTM, timesteps=(32, 64, 100, 200, 400), follow_up="memory", failed=[(400, "full")]
+    )
     keep(docs, run)
     parts.write(docs)
     page = (docs / "findings.md").read_text()
@@ -159,7 +162,10 @@ def test_the_map_takes_what_the_number_of_training_steps_pays_for(tmp_path):
 def test_the_map_says_how_many_shapes_take_what(docs, tmp_path):
     for number, each in enumerate(who_unrolls.RUNS[:2]):
         settings = ("loop", "full")
-        keep(docs, write_run(tmp_path / "runs" / each.name, timesteps=(64 + number,), settings=settings, follow_up="memory"))
+        keep(
+            docs,
+            write_run(tmp_path / "runs" / each.name, timesteps=(64 + number,), settings=settings, follow_up="memory"),
+        )
     parts.write(docs)
     page = (docs / "findings.md").read_text()
     assert "of 2 shapes: take over 100 training steps `loop` in 2; over 1,000 training steps `loop` in 2;" in page
@@ -194,8 +200,14 @@ def reached(slope: float) -> dict:
 def test_how_far_gradients_reach_is_told_from_the_records(docs, tmp_path):
     files = {
         f"adding-lstm-{seed}.json": {
-            **{"task": "adding", "cell": "lstm", "seed": seed, "timesteps": 8, "units": 4, "training_steps": 3},
-            **{"at initialisation": reached(-1.0), "after training": reached(-0.25 - 0.001 * seed)},
+            "task": "adding",
+            "cell": "lstm",
+            "seed": seed,
+            "timesteps": 8,
+            "units": 4,
+            "training_steps": 3,
+            "at initialisation": reached(-1.0),
+            "after training": reached(-0.25 - 0.001 * seed),
             "validation_loss": 0.1,
         }
         for seed in range(3)
