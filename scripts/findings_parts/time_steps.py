@@ -18,7 +18,7 @@ from kerasunroll.report.verdict.costs import Cost, break_even, costs
 from kerasunroll.report.verdict.verdict import ENDINGS
 from kerasunroll.units import format_count, format_ratio, format_seconds
 
-from .claims import CELLS, WIDE_NOTE, in_words, memory_text, pays_text, ratio_text, seconds_text, told
+from .claims import CELLS, NOTHING, WIDE_NOTE, in_words, memory_text, pays_text, ratio_text, seconds_text, told
 from .page import as_markdown, markdown_table, paragraphs, picture
 from .runs import LIMITS, Compared, Part, command_of, grid_plan, loaded, measured_where
 
@@ -109,7 +109,7 @@ def _table(run: Run) -> str:
         known = {cost.setting: cost for cost in costs(rows)}
         for row in rows:
             cost = known[row.setting]
-            pays = "–" if row.baseline is None else pays_text(cost, known[row.baseline])
+            pays = pays_text(cost, known[row.baseline]) if row.against_loop and row.baseline else NOTHING
             lines.append(
                 [
                     f"{row.config.timesteps:,}",

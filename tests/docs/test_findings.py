@@ -71,7 +71,7 @@ def test_the_cost_of_a_time_step_is_told_from_the_records(docs, tmp_path):
     page = (docs / "findings.md").read_text()
     # 0.1 + 0.8 + 0.6 s and, of each unrolled time step, 0.142 s; 64 steps of 30 and of 20 µs.
     assert "| 64 | `full` | unrolled | 10.6 s ±2% | 1.28 ms |" in page
-    assert "**LSTM, T=200:** fully unrolled it takes 29.9 s ±2% to its first training step" in page
+    assert "**LSTM, T=200:** fully unrolled it takes 29.9 s ±3% to its first training step" in page
     assert "full unrolling fails: the LSTM at T=400 took too long." in page
     assert "(0.67×)" in page.partition("<!-- end -->")[0]  # the answer to the advice stands at the top
     assert "What is in the graph?" in page  # the old section of a part that was not measured
@@ -83,7 +83,7 @@ def test_the_cost_of_a_time_step_is_told_from_the_records(docs, tmp_path):
 
 
 def test_a_page_that_is_not_what_was_kept_is_told(docs, tmp_path):
-    keep(docs, write_run(tmp_path / "runs" / LSTM, timesteps=(32, 64, 100), follow_up="memory"))
+    keep(docs, write_run(tmp_path / "runs" / LSTM, timesteps=(32, 64, 200), follow_up="memory"))
     with pytest.raises(SystemExit, match=r"findings\.md, README\.md"):
         parts.check(docs, tmp_path / "images")
 
