@@ -14,8 +14,6 @@ import argparse
 import json
 import shutil
 import sys
-import tarfile
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from typing import Any, Final
 
 import keras
 import numpy as np
+from findings_parts.kept import pack, unpacked
 
 import kerasunroll
 from kerasunroll import Classification
@@ -164,23 +163,6 @@ def _accuracy(outputs: Any, y: Any) -> float:
     return float(np.mean(outputs.argmax(axis=1) == np.asarray(y).ravel()))
 
 
-def keep(runs: Path, archive: Path) -> None:
-    """Put plans and records of all runs into one file; the files for devices are left out."""
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(archive, "w:xz", preset=9) as into:
-        for folder in sorted(path for path in runs.iterdir() if path.is_dir()):
-            for name in (PLAN_FILE, RECORDS, SHIPPED):
-                if (folder / name).exists():
-                    into.add(folder / name, f"{folder.name}/{name}", filter=_anonymous)
-
-
-def _anonymous(facts: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Return a file's facts without who wrote it and when."""
-    facts.uid = facts.gid = facts.mtime = 0
-    facts.uname = facts.gname = ""
-    return facts
-
-
 def tables(runs: Path) -> dict[str, list[str]]:
     """Return the lines of each table from a folder of runs."""
     found = {path.parent.name: Deployment.load(path.parent) for path in runs.glob(f"*/{PLAN_FILE}")}
@@ -283,9 +265,8 @@ def filled(page: str, written: dict[str, list[str]]) -> str:
 
 def kept_tables(archive: Path) -> dict[str, list[str]]:
     """Return the lines of each table from what was kept."""
-    with tempfile.TemporaryDirectory() as runs, tarfile.open(archive) as kept:
-        kept.extractall(runs, filter="data")
-        return tables(Path(runs))
+    with unpacked(archive) as runs:
+        return tables(runs)
 
 
 def main() -> None:
@@ -299,7 +280,8 @@ def main() -> None:
     archive = arguments.runs / KEPT.name if arguments.quick else KEPT
     if arguments.run:
         measure(QUICK if arguments.quick else Extent(), arguments.runs)
-        keep(arguments.runs, archive)
+        # The files for devices are left out.
+        pack((path for path in arguments.runs.iterdir() if path.is_dir()), archive, (PLAN_FILE, RECORDS, SHIPPED))
     written = kept_tables(archive)
     if arguments.quick:
         print("\n".join(line for lines in written.values() for line in [*lines, ""]))
