@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from . import concepts, deployment, gradients, kept, layers, time_and_memory, time_steps, who_unrolls
+from . import concepts, deployment, gradients, kept, kernels, layers, time_and_memory, time_steps, who_unrolls
 from .page import IMAGES, filled, from_the_top
 from .runs import MINUTES, Run, carried_out
 
 PARTS: Final = tuple(
-    module.PART for module in (time_steps, who_unrolls, layers, gradients, time_and_memory, deployment, concepts)
+    module.PART
+    for module in (time_steps, who_unrolls, layers, gradients, time_and_memory, deployment, concepts, kernels)
 )
 RUNS: Final[dict[str, Run]] = {run.name: run for part in PARTS for run in part.runs}
 KEPT: Final = "data/findings"
@@ -44,7 +45,7 @@ def plan(*, quick: bool) -> str:
 
 def pages(docs: Path) -> list[Path]:
     """Return the pages that have marks."""
-    return [docs / "findings.md", docs / "concepts.md", docs.parent / "README.md"]
+    return [docs / "findings.md", docs / "concepts.md", docs / "kernels.md", docs.parent / "README.md"]
 
 
 def draw(docs: Path, images: Path) -> dict[Path, str]:

@@ -26,9 +26,10 @@ BATCH_SIZES: Final = (8, 32, 128)
 UNITS: Final = (16, 64, 256)
 
 
-def _plan(timesteps: Sequence[int], *, quick: bool) -> Plan:
+def plan(timesteps: Sequence[int], *, cell: str = "lstm", quick: bool) -> Plan:
+    """Return one layer at every batch size and number of units, for some lengths of sequences."""
     return grid_plan(
-        cells=["lstm"],
+        cells=[cell],
         units=[(units,) for units in ((4, 8) if quick else UNITS)],
         settings=SETTINGS,
         timesteps=[max(2, t // 10) for t in timesteps[:1]] if quick else timesteps,
@@ -38,9 +39,9 @@ def _plan(timesteps: Sequence[int], *, quick: bool) -> Plan:
 
 
 RUNS: Final = (
-    Compared("who-unrolls-short", lambda quick: _plan((20, 50), quick=quick)),
-    Compared("who-unrolls-middle", lambda quick: _plan((100,), quick=quick)),
-    Compared("who-unrolls-long", lambda quick: _plan((300,), quick=quick)),
+    Compared("who-unrolls-short", lambda quick: plan((20, 50), quick=quick)),
+    Compared("who-unrolls-middle", lambda quick: plan((100,), quick=quick)),
+    Compared("who-unrolls-long", lambda quick: plan((300,), quick=quick)),
 )
 
 

@@ -5,6 +5,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,18 @@ from pages import DOCS, ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "report"))
 sys.path.insert(0, str(ROOT / "scripts"))
-from findings_parts import concepts, gradients, kept, layers, parts, time_and_memory, time_steps, trainings, who_unrolls
+from findings_parts import (
+    concepts,
+    gradients,
+    kept,
+    kernels,
+    layers,
+    parts,
+    time_and_memory,
+    time_steps,
+    trainings,
+    who_unrolls,
+)
 from findings_parts.claims import told
 from findings_parts.page import filled, from_the_top
 from fixed_run import write_run
@@ -127,7 +139,9 @@ def test_every_mark_has_what_is_written_there():
     marks = re.findall(r"<!-- table: ([\w-]+) -->", (DOCS / "concepts.md").read_text(encoding="utf-8"))
     assert set(marks) == set(concepts.TABLES)
     sections = set(re.findall(r"<!-- part: ([\w-]+) -->", (DOCS / "findings.md").read_text(encoding="utf-8")))
-    assert sections == {part.name for part in parts.PARTS if part is not concepts.PART} | {"advice"}
+    elsewhere = {concepts.PART, kernels.PART}
+    assert sections == {part.name for part in parts.PARTS if part not in elsewhere} | {"advice"}
+    assert "<!-- part: kernels -->" in (DOCS / "kernels.md").read_text(encoding="utf-8")
 
 
 def test_wide_intervals_are_marked():
@@ -170,6 +184,16 @@ def test_the_map_says_how_many_shapes_take_what(docs, tmp_path):
     page = (docs / "findings.md").read_text()
     assert "of 2 shapes: take over 100 training steps `loop` in 2; over 1,000 training steps `loop` in 2;" in page
     assert "over 100,000 training steps `full` in 2." in page
+
+
+def test_the_kernels_are_compared_with_the_better_of_the_two_settings_of_keras(tmp_path):
+    rows = Run.load(write_run(tmp_path / "run", follow_up="memory")).rows
+    shape = kernels.compared([replace(row, setting="own-loop") if row.setting == "k8" else row for row in rows])
+    # A time step takes 30 µs in the loop, 20 unrolled, 19 as ours; ready after 2.64 s where the loop is after 1.50.
+    assert (shape.cell, shape.shape, shape.better) == ("lstm", (32, 64, 64), "full")
+    assert shape.step.value == pytest.approx(19 / 20, rel=1e-3)
+    assert shape.ready == pytest.approx(2.64 / 1.50, rel=1e-3)
+    assert kernels.compared(rows) is None  # own-loop was not measured
 
 
 def test_the_front_has_what_no_other_way_beats():
