@@ -171,7 +171,9 @@ def _cpu_quota() -> float:
         return float("inf")
 
 
+@cache
 def _versions() -> dict[str, str]:
+    """Look once: every record and every plan holds them, and looking takes milliseconds."""
     installed = {package: installed_version(package) or "not installed" for package in PACKAGES}
     return {"python": platform.python_version(), **installed}
 
