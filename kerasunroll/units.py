@@ -39,6 +39,23 @@ def format_ratio(ratio: float | None) -> str:
     return f"{ratio:.2f}×"
 
 
+def format_ends(low: float, high: float) -> str:
+    """Return the ends of a ratio's interval, e.g. `"0.64 to 0.76"`.
+
+    An end beside 1 gets as many digits as tell it from 1: whether 1 is between the ends is what the reader looks for.
+
+    Example:
+    >>> format_ends(0.71, 0.998)
+    '0.71 to 0.998'
+    """
+    return f"{_end(low)} to {_end(high)}"
+
+
+def _end(value: float) -> str:
+    digits = next((digits for digits in (2, 3, 4) if value == 1 or round(value, digits) != 1), 2)
+    return f"{value:.{digits}f}"
+
+
 def shown_path(path: str | Path) -> str:
     """Return a path as it is shown and recorded: relative to the working directory, if it lies below that.
 

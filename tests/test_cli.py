@@ -261,6 +261,13 @@ def test_version_and_help():
     assert "loop, full, k8" in text
 
 
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "kerasunroll", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == f"kerasunroll {__version__}"
+
+
 def test_the_console_script_is_installed():
     script = Path(sys.executable).with_name("kerasunroll")
     assert subprocess.run([str(script), "--version"], capture_output=True, check=True).stdout

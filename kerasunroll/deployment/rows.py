@@ -53,7 +53,7 @@ class Row:
     @property
     def threads(self) -> str:
         """Its number of threads in words."""
-        return "1 thread" if self.contender.threads == 1 else f"{self.contender.threads} threads"
+        return "one thread" if self.contender.threads == 1 else f"{self.contender.threads} threads"
 
     @property
     def was_run(self) -> bool:

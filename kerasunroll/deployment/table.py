@@ -7,7 +7,7 @@ from kerasunroll.deployment.rows import Row
 from kerasunroll.deployment.stages.timing import INFERENCE
 from kerasunroll.display.tables import TextTable
 from kerasunroll.report.page.page import escape_markdown
-from kerasunroll.units import format_bytes, format_seconds
+from kerasunroll.units import format_bytes, format_ends, format_seconds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +90,7 @@ def _cells(row: Row) -> list[str]:
     ratio = "–"
     if row.ratio:
         told = row.ratio.high <= WIDEST * row.ratio.low
-        ratio = f"{row.ratio.ratio:.2f} ({row.ratio.low:.2f} to {row.ratio.high:.2f})" if told else "not told"
+        ratio = f"{row.ratio.ratio:.2f} ({format_ends(row.ratio.low, row.ratio.high)})" if told else "not told"
     same = {True: "yes", False: "no", None: "–"}[row.computes_the_same]
     name = row.contender.label if row.tells_threads else row.name
     micro = "–" if not row.record.operations else "yes" if not row.not_in_micro else "no"

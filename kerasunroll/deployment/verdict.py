@@ -16,7 +16,7 @@ from kerasunroll.deployment.stages.timing import INFERENCE
 from kerasunroll.measurement.records.record import Outcome
 from kerasunroll.measurement.statistics.rounds import TimeRatio
 from kerasunroll.report.verdict.text import join_words
-from kerasunroll.units import format_bytes, format_seconds
+from kerasunroll.units import format_bytes, format_ends, format_seconds
 
 _LONGEST: Final = 160
 _ALIKE: Final = 1.3
@@ -188,9 +188,9 @@ def _time_against(ratio: TimeRatio) -> str:
     if ratio.low > 1:
         return f"takes {ratio.ratio:.1f}× as long ({ratio.low:.1f} to {ratio.high:.1f})"
     if ratio.high < 1:
-        return f"takes {ratio.ratio:.2f}× as long ({ratio.low:.2f} to {ratio.high:.2f})"
+        return f"takes {ratio.ratio:.2f}× as long ({format_ends(ratio.low, ratio.high)})"
     if ratio.high <= _ALIKE * ratio.low:
-        return f"takes as long ({ratio.low:.2f} to {ratio.high:.2f}×)"
+        return f"takes as long ({format_ends(ratio.low, ratio.high)}×)"
     return "may be faster or slower (cannot be told from these rounds)"
 
 

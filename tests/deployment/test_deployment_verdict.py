@@ -148,7 +148,7 @@ class TestThreads:
         assert said.take == "full fixed 2 threads"
         ratio = said.ratios["full fixed"]
         assert said.text.startswith("Take full with a fixed batch on 2 threads. It takes 100 μs an inference")
-        assert f"On 1 thread it takes 1.3× as long ({ratio.low:.1f} to {ratio.high:.1f})." in said.text
+        assert f"On one thread it takes 1.3× as long ({ratio.low:.1f} to {ratio.high:.1f})." in said.text
 
     def test_where_more_are_no_faster_the_fewest_are_taken(self):
         said = verdict(found(True, 100e-6, threads=2), found(True, 100e-6))
@@ -158,7 +158,7 @@ class TestThreads:
     def test_a_limit_of_latency_names_the_number_and_others_name_the_file_once(self):
         both = [found(True, 133e-6, size=300), found(True, 100e-6, size=300, threads=2)]
         assert verdict(*both, latency_seconds=120e-6).take == "full fixed 2 threads"
-        assert "takes 133 μs on 1 thread, and the limit is 120 μs" in verdict(*both, latency_seconds=120e-6).text
+        assert "takes 133 μs on one thread, and the limit is 120 μs" in verdict(*both, latency_seconds=120e-6).text
         assert verdict(*both, flash_bytes=200).text == (
             "No file can be recommended. Full with a fixed batch: takes 300 Bytes of flash, and the limit is 200 Bytes."
         )
@@ -179,7 +179,7 @@ class TestThreads:
             ["loop fixed", "2"],
             ["loop dynamic (failed)", "–"],
         ]
-        assert "× loop fixed, 1 thread" in table.columns
+        assert "× loop fixed, one thread" in table.columns
         assert operation_lines(rows) == ["loop fixed: 2 ADD, 2 WHILE."]
 
 

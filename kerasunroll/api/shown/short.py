@@ -7,7 +7,7 @@ from kerasunroll.display.tables import TextTable
 from kerasunroll.measurement.planning.variant import LOOP
 from kerasunroll.report.rows import STEP, Row
 from kerasunroll.report.verdict.costs import ready_seconds
-from kerasunroll.units import format_bytes, format_ratio, format_seconds
+from kerasunroll.units import format_bytes, format_ends, format_ratio, format_seconds
 
 _SIZES: Final = {"process growth": "process_growth_bytes", "tensor peak": "tensor_peak_bytes"}
 
@@ -28,5 +28,5 @@ def _cells(row: Row) -> Iterator[str]:
     yield format_seconds(ready_seconds(row))
     yield format_seconds(row.figures.get(STEP))
     ratio = row.against_loop
-    yield f"{format_ratio(ratio.ratio)} ({ratio.low:.2f} to {ratio.high:.2f})" if ratio else "–"
+    yield f"{format_ratio(ratio.ratio)} ({format_ends(ratio.low, ratio.high)})" if ratio else "–"
     yield from (format_bytes(row.figures.get(figure)) for figure in _SIZES.values())

@@ -11,7 +11,7 @@ from rich.text import Text
 from kerasunroll.report.diff.changes import FIGURES, Change, Diff
 from kerasunroll.report.diff.conditions import Condition, broken
 from kerasunroll.report.page.page import escape_markdown
-from kerasunroll.units import format_bytes, format_count, format_ratio, format_seconds
+from kerasunroll.units import format_bytes, format_count, format_ends, format_ratio, format_seconds
 
 HEADINGS: Final = ("variant", "figure", "old", "new", "new over old", "")
 NOTE: Final = (
@@ -112,7 +112,7 @@ def _ends(change: Change) -> str:
     ratio = change.ratio
     if ratio.low == ratio.high:
         return "counted"
-    return f"{ratio.low:.2f} to {ratio.high:.2f}" if ratio.low > 0 else "one process: no interval"
+    return format_ends(ratio.low, ratio.high) if ratio.low > 0 else "one process: no interval"
 
 
 def _shown(change: Change, value: float) -> str:

@@ -14,7 +14,7 @@ from kerasunroll.measurement.planning.variant import LOOP
 from kerasunroll.measurement.records.record import unit
 from kerasunroll.measurement.statistics.rounds import TimeRatio
 from kerasunroll.report.rows import STEP, TIMED_IN_ROUNDS, Row
-from kerasunroll.units import format_bytes, format_count, format_ratio, format_seconds
+from kerasunroll.units import format_bytes, format_count, format_ends, format_ratio, format_seconds
 
 Format = Callable[[float | None], str]
 Line = tuple[str, Sequence[Text]]
@@ -220,7 +220,7 @@ def _against(row: Row, figure: str, numbers: dict[str, int]) -> Text:
 def _interval(comparison: TimeRatio) -> str:
     if not comparison.high <= WIDEST**2 * comparison.low:
         return "cannot be told from these rounds"
-    return f"{comparison.low:.2f} to {comparison.high:.2f}"
+    return format_ends(comparison.low, comparison.high)
 
 
 def _mark(row: Row, figure: str, concerns: str, numbers: dict[str, int]) -> str:
