@@ -1,6 +1,6 @@
 """Pictures of what grows with the number of time steps. No TensorFlow."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,6 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 MARKERS: Final = "os^Dv<>"
+TICKS: Final = 20
+"""So many numbers at most stand side by side below a panel."""
+
 COLUMNS: Final = 2
 
 
@@ -58,7 +61,9 @@ def growth_figure(title: str, panels: Sequence[Panel], note: str = "") -> Figure
     """
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(0.6 + 4.7 * columns, 0.9 + 2.9 * rows), dpi=100, layout="constrained")
+    labels = 0.18 * max(len(panel.lines) for panel in panels)
+    size = (0.6 + 4.7 * columns, 0.9 + (2.9 + labels) * rows)
+    figure = Figure(figsize=size, dpi=100, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes, panel in zip(grid.flat, panels, strict=False):
         _draw(axes, panel)
@@ -85,8 +90,18 @@ def _draw(axes: Any, panel: Panel) -> None:
     axes.set_xlabel("time steps T")
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
-    axes.xaxis.set_major_locator(FixedLocator(sorted({t for line in panel.lines for t in line.timesteps})))
+    axes.xaxis.set_major_locator(FixedLocator(_apart({t for line in panel.lines for t in line.timesteps})))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda t, _: f"{t:g}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: panel.show(value)))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    # Below the panel: inside, it would hide a line that rises from corner to corner.
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.2), borderaxespad=0, frameon=False)
+
+
+def _apart(timesteps: Iterable[int]) -> list[int]:
+    """Return those that can stand side by side without touching, from the largest on."""
+    kept: list[int] = []
+    for t in sorted(timesteps, reverse=True):
+        if not kept or kept[-1] - t >= kept[0] / TICKS:
+            kept.append(t)
+    return kept[::-1]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from kerasunroll.deployment.plan import PLAN_FILE
 from kerasunroll.deployment.result import Deployment
@@ -107,6 +108,8 @@ def _draw(found: Shapes) -> Figure:
             sizes = [(row.figure("file_bytes") or 0) / 1e3 for row in rows.values()]
             size.plot(list(rows), sizes, color=colour, marker="o", label=setting)
         speed.axhline(1, color=colours[LOOP], label=LOOP)
+        speed.set_yscale("log", base=2)
+        speed.yaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}×"))
         speed.set_title(f"{CELLS[cell]}: one inference, over the loop's", fontsize=9, loc="left")
         size.set_title("size of the file, kB", fontsize=9, loc="left")
         size.set_xlabel("time steps T")
@@ -114,9 +117,9 @@ def _draw(found: Shapes) -> Figure:
             axes.set_xscale("log")
             axes.set_xticks(list(of_cell), [str(length) for length in of_cell])
             axes.set_xticks([], minor=True)
-            axes.set_ylim(bottom=0)
             axes.grid(alpha=0.3)
             axes.legend(fontsize=8)
+    grid[1][0].set_ylim(bottom=0)  # of the whole row, when all of it has been drawn
     return figure
 
 

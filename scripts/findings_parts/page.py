@@ -47,10 +47,10 @@ def picture(label: str, name: str) -> str:
 
 
 def as_markdown(parts: Sequence[RenderableType]) -> list[str]:
-    """Return rich tables, and the sentences between them, as Markdown."""
+    """Return rich tables as Markdown, and then a list of the sentences between them."""
     tables, notes = page_tables(parts)
     made = [markdown_table(table.head, [line for each in table.sections for line in each]) for table in tables]
-    return [*made, *map(escape_markdown, notes)]
+    return [*made, "\n".join(f"- {escape_markdown(note)}" for note in notes)]
 
 
 def paragraphs(*parts: str) -> str:

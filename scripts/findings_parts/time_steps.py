@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from kerasunroll.display.colours import COLOURS
 from kerasunroll.measurement.planning.plan import Plan
+from kerasunroll.measurement.statistics.rounds import TimeRatio
 from kerasunroll.report.page.pictures import write_growth_pictures
 from kerasunroll.report.rows import READY, Row
 from kerasunroll.report.run import Run
@@ -21,6 +24,9 @@ from kerasunroll.units import format_count, format_ratio, format_seconds
 from .claims import CELLS, NOTHING, WIDE_NOTE, in_words, memory_text, pays_text, ratio_text, seconds_text, told
 from .page import as_markdown, markdown_table, paragraphs, picture
 from .runs import LIMITS, Compared, Part, command_of, grid_plan, loaded, measured_where
+
+Pair = tuple[Row, Row]
+"""The loop and the full unrolling of one network."""
 
 ADVISED: Final = 100
 TIMESTEPS: Final = (8, 16, 32, 64, 100, 200, 400, 800)
@@ -72,7 +78,7 @@ def _answer(run: Run) -> str:
     )
 
 
-def _pairs(run: Run) -> list[tuple[Row, Row]]:
+def _pairs(run: Run) -> list[Pair]:
     """Return the loop and the full unrolling of each T, in ascending order."""
     pairs = []
     for rows in run.groups.values():
@@ -124,34 +130,50 @@ def _table(run: Run) -> str:
     return markdown_table(head, lines)
 
 
+@dataclass(frozen=True)
+class Cell:
+    """What the advice is held against, of one cell.
+
+    Args:
+        name: String.
+        near: `Row`. Full unrolling at about as many time steps as advised.
+        loop: `Row`. The loop at the longest sequences at which full unrolling was timed.
+        full: `Row`. Full unrolling there.
+    """
+
+    name: str
+    near: Row
+    loop: Row
+    full: Row
+
+    @classmethod
+    def of(cls, run: Run) -> "Cell | None":
+        """Return the cell of a run; `None` where nothing beyond the advice was timed."""
+        timed = [pair for pair in _pairs(run) if pair[1].against_loop and READY in pair[1].each_process]
+        if not timed or _length(timed[-1][1]) <= ADVISED:
+            return None
+        near = min((full for _, full in timed), key=lambda full: abs(_length(full) - ADVISED))
+        return cls(CELLS[near.config.stack.cell], near, *timed[-1])
+
+    @property
+    def speed(self) -> TimeRatio:
+        """The time of a training step of the longest sequences, over the loop's."""
+        assert self.full.against_loop is not None  # noqa: S101 - see `of`
+        return self.full.against_loop
+
+
+def _length(row: Row) -> int:
+    return row.config.timesteps or 0
+
+
 def advice(found: Sequence[Run], images: Path) -> str:
     """Put "unroll only up to about 100 time steps" to the test, in two sentences and a picture."""
-    faster, others = [], []
-    for run in found:
-        timed = [full for _, full in _pairs(run) if full.against_loop]
-        beyond = [full for full in timed if (full.config.timesteps or 0) > ADVISED]
-        name = f"the {CELLS[run.rows[0].config.stack.cell]}"
-        won = [full for full in beyond if full.against_loop and full.against_loop.verdict == "faster"]
-        if won:
-            ratio = won[-1].against_loop
-            assert ratio is not None  # noqa: S101 - of those that were timed
-            shown = told(format_ratio(ratio.ratio), ratio.ratio, ratio)
-            faster.append(f"{name} at T={won[-1].config.timesteps:,} ({shown})")
-        elif beyond:
-            others.append(name)
-    speed = []
-    if faster:
-        speed.append(
-            "speed sets no such limit: fully unrolled, a training step is shown to be faster than the loop's for "
-            f"{in_words(faster)}"
-        )
-    if others:
-        speed.append(f"beyond {ADVISED} time steps it was not shown to be faster for {in_words(others)}")
-    if not speed:
+    cells = [cell for run in found if (cell := Cell.of(run))]
+    if not cells:
         return ""
     _draw(found).savefig(images / "advice.png")
     return paragraphs(
-        f"**Unroll only up to about {ADVISED} time steps?** Measured, {'; '.join(speed)}. {_price(found)}",
+        f"**Unroll only up to about {ADVISED} time steps?** {_speed(cells)} {_price(cells)}",
         picture(
             "Time of a training step, fully unrolled over loop, and training steps until that has paid, over T",
             "advice.png",
@@ -159,20 +181,47 @@ def advice(found: Sequence[Run], images: Path) -> str:
     )
 
 
-def _price(found: Sequence[Run]) -> str:
-    """Say what grows instead: the time until the first training step, and with it the break-even."""
-    told_of = []
-    for run in found:
-        pairs = [(loop, full) for loop, full in _pairs(run) if READY in full.each_process]
-        if not pairs:
-            continue
-        near = min(pairs, key=lambda pair: abs((pair[0].config.timesteps or 0) - ADVISED))
-        shown = [f"{seconds_text(full, READY)} at T={full.config.timesteps:,}" for _, full in (near, pairs[-1])]
-        told_of.append(f"{' and '.join(dict.fromkeys(shown))} for the {CELLS[near[0].config.stack.cell]}")
-    return (
-        f"What grows is the time until the first training step ({'; '.join(told_of)}) and the memory of the graph, so "
-        "the number of training steps decides, together with T."
+def _speed(cells: Sequence[Cell]) -> str:
+    """Say whether a training step is still faster at the longest sequences."""
+    faster = [_of_the_loop(cell) for cell in cells if cell.speed.verdict == "faster"]
+    others = [_of_the_loop(cell) for cell in cells if cell.speed.verdict != "faster"]
+    if not faster:
+        return f"Beyond, a training step was not shown to be faster unrolled: {in_words(others)} of the loop's time."
+    rest = f"; not shown to be faster: {in_words(others)}" if others else ""
+    return f"Speed sets no such limit: unrolled, a training step takes {in_words(faster)} of the loop's time{rest}."
+
+
+def _of_the_loop(cell: Cell) -> str:
+    shown = told(format_ratio(cell.speed.ratio), cell.speed.ratio, cell.speed)
+    return f"{shown} ({cell.name}, T={_length(cell.full):,})"
+
+
+def _price(cells: Sequence[Cell]) -> str:
+    """Say what grows instead: the wait for the first training step and the memory, and with them the break-even."""
+    waits = "; ".join(
+        f"{cell.name} {_wait(cell.near)} at T={_length(cell.near):,}, {_wait(cell.full)} at T={_length(cell.full):,}"
+        for cell in cells
     )
+    memory = ", ".join(f"{cell.name} {_memory(cell.full) / _memory(cell.loop):.0f}×" for cell in cells)
+    evens = ", ".join(f"{cell.name} after {pays_text(*_costs(cell.loop, cell.full))}" for cell in cells)
+    return (
+        f"But the wait for the first training step grows with T ({waits}), and so does the memory of the process (to "
+        f"{memory} the loop's), so that unrolling pays only where many training steps follow ({evens})."
+    )
+
+
+def _wait(row: Row) -> str:
+    ends = row.interval(READY)
+    return NOTHING if ends is None else told(format_seconds(ends.value), ends.value, ends)
+
+
+def _memory(row: Row) -> float:
+    return row.figures.get("process_growth_bytes", math.nan)
+
+
+def _costs(loop: Row, full: Row) -> tuple[Cost, Cost]:
+    baseline, cost = costs([loop, full])
+    return cost, baseline
 
 
 def _draw(found: Sequence[Run]) -> Figure:
@@ -189,12 +238,11 @@ def _draw(found: Sequence[Run]) -> Figure:
         ]
         at = [t for t, _ in timed]
         speed.errorbar(at, [each.ratio for _, each in timed], ends, color=colour, marker="o", capsize=3, label=name)
-        evens = []
+        evens = {}
         for loop, full in _pairs(run):
-            baseline, cost = costs([loop, full])
-            if even := break_even(cost, baseline):
-                evens.append((full.config.timesteps, even.value))
-        pays.plot([t for t, _ in evens], [even for _, even in evens], color=colour, marker="o", label=name)
+            even = break_even(*_costs(loop, full))
+            evens[full.config.timesteps] = max(even.value, 1.0) if even else math.nan  # a gap where it never pays
+        pays.plot(list(evens), list(evens.values()), color=colour, marker="o", label=name)
     ticks = sorted({row.config.timesteps or 0 for run in found for row in run.rows})
     speed.axhline(1, color="black", linewidth=1)
     speed.set_ylim(0, 1.6)
@@ -207,7 +255,8 @@ def _draw(found: Sequence[Run]) -> Figure:
         axes.set_title(title, fontsize=10, loc="left")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
-    pays.set_ylim(bottom=0)
+    pays.set_yscale("log")
+    pays.yaxis.set_major_formatter(FuncFormatter(lambda steps, _: f"{steps:,.0f}"))
     return figure
 
 

@@ -85,7 +85,10 @@ def test_the_cost_of_a_time_step_is_told_from_the_records(docs, tmp_path):
     assert "| 64 | `full` | unrolled | 10.6 s ±2% | 1.28 ms |" in page
     assert "**LSTM, T=200:** fully unrolled it takes 29.9 s ±3% to its first training step" in page
     assert "full unrolling fails: the LSTM at T=400 took too long." in page
-    assert "(0.67×)" in page.partition("<!-- end -->")[0]  # the answer to the advice stands at the top
+    answer = page.partition("<!-- end -->")[0]  # to the advice, at the top
+    assert "0.67× (LSTM, T=200) of the loop's time" in answer
+    assert "LSTM 15.7 s at T=100, 29.9 s at T=200" in answer
+    assert "to LSTM 4× the loop's" in answer  # 60 + 1.7 × 200 MB over 60 + 0.2 × 200 MB
     assert "What is in the graph?" in page  # the old section of a part that was not measured
     for name in re.findall(r"\]\((images/[^)]+)\)", page.partition("<!-- part: who-unrolls -->")[0]):
         assert (docs / name).exists()

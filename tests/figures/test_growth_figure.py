@@ -24,6 +24,19 @@ def test_each_setting_is_a_line_over_t_from_nothing_on():
     assert [f"{tick:g}" for tick in axes.get_xticks()] == ["25", "50", "100"]
 
 
+def test_numbers_of_time_steps_that_would_touch_are_left_out():
+    doubled = Line("loop", [8, 16, 32, 64, 100, 200, 400, 800], range(8), colour="#0072b2")
+    axes = growth_figure("lstm", [panel(doubled)]).axes[0]
+    assert list(axes.get_xticks()) == [32, 100, 200, 400, 800]  # 40 apart, from the largest on: 64 is too near to 100
+
+
+def test_the_legend_hides_no_line():
+    figure = growth_figure("lstm", [panel(LOOP, FULL), panel(FULL)])
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        assert axes.get_legend().get_window_extent().y1 < axes.get_window_extent().y0
+
+
 def test_a_setting_has_one_look_in_all_panels():
     figure = growth_figure("lstm", [panel(LOOP, FULL), panel(FULL)])
     looks = [[(line.get_color(), line.get_marker()) for line in axes.lines] for axes in figure.axes]

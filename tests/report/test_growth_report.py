@@ -116,6 +116,20 @@ def test_the_table_shows_what_a_time_step_adds_and_the_ends():
     assert "What bends up costs more for each time step the longer the sequence is" in text
 
 
+@pytest.mark.parametrize(
+    ("offset", "power", "shown"),
+    [
+        (0.0, 2.0, "bends up, as T^2.00 (2.00 to 2.00)"),
+        (0.0, 0.5, "bends down, as T^0.50 (0.50 to 0.50)"),
+        (50.0, 1.5, "bends up"),  # what is there at any T makes the exponent less than 1: it would contradict
+    ],
+)
+def test_a_power_law_is_said_where_it_agrees_with_the_bend(offset, power, shown):
+    lengths = (8, 16, 32, 64, 128)
+    values = tuple(offset + 0.1 * t**power for t in lengths)
+    assert format_growth(Curve("full", "step_seconds", lengths, values)).endswith(shown)
+
+
 def test_what_cannot_be_told_from_no_growth_is_said_to_be_nothing():
     def of(*seconds: float) -> str:
         return format_growth(Curve("loop", "step_seconds", (25, 50, 100)[: len(seconds)], seconds))

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from kerasunroll.measurement.planning.variant import LOOP
 from kerasunroll.measurement.records.record import unit
+from kerasunroll.measurement.statistics.growth import Growth
 from kerasunroll.report.sweeps import FIGURES, Curve, Sweep
 from kerasunroll.units import format_bytes, format_count, format_ratio, format_seconds
 
@@ -48,12 +49,18 @@ def format_growth(curve: Curve) -> str:
     if not growth.grows:
         return "nothing to speak of"
     if growth.bends:
-        law = growth.power_law
-        exponent = f", as T^{law.exponent:.2f} ({law.low:.2f} to {law.high:.2f})" if law else ""
-        return f"{show(growth.average)} on average, bends {growth.bends}{exponent}"
+        return f"{show(growth.average)} on average, bends {growth.bends}{_exponent(growth)}"
     if growth.low > 0:
         return f"{show(growth.per_time_step)} ({show(growth.low)} to {show(growth.high)})"
     return f"about {show(growth.per_time_step)}"
+
+
+def _exponent(growth: Growth) -> str:
+    """Return the power law, unless the part that is there at any T hides in it which way the curve bends."""
+    law = growth.power_law
+    if law is None or not (law.high < 1 if growth.bends == "down" else law.low > 1):
+        return ""
+    return f", as T^{law.exponent:.2f} ({law.low:.2f} to {law.high:.2f})"
 
 
 def _show(curve: Curve) -> Callable[[float], str]:
