@@ -10,7 +10,7 @@ import kerasunroll
 ORDER = [
     *("errors", "backend", "lazy", "units", "display", "files", "cache", "settings", "tasks", "compatibility", "data"),
     *("layers", "models", "inspection", "figures", "callbacks", "training", "measurement", "advice", "report"),
-    *("tensorboard_plugin", "deployment", "api", "cli"),
+    *("tensorboard_plugin", "deployment", "api", "cli", "__main__"),
 ]
 LONG = 300
 PACKAGE = Path(kerasunroll.__file__).parent

@@ -183,30 +183,31 @@ def advice(found: Sequence[Run], images: Path) -> str:
 
 def _speed(cells: Sequence[Cell]) -> str:
     """Say whether a training step is still faster at the longest sequences."""
-    faster = [_of_the_loop(cell) for cell in cells if cell.speed.verdict == "faster"]
-    others = [_of_the_loop(cell) for cell in cells if cell.speed.verdict != "faster"]
-    if not faster:
-        return f"Beyond, a training step was not shown to be faster unrolled: {in_words(others)} of the loop's time."
-    rest = f"; not shown to be faster: {in_words(others)}" if others else ""
-    return f"Speed sets no such limit: unrolled, a training step takes {in_words(faster)} of the loop's time{rest}."
+    others = [cell.name for cell in cells if cell.speed.verdict != "faster"]
+    times = in_words([told(format_ratio(cell.speed.ratio), cell.speed.ratio, cell.speed) for cell in cells])
+    names = ", ".join(cell.name for cell in cells)
+    measured = f"{_at(cells)}, an unrolled training step takes {times} of the loop's time ({names})"
+    if not others:
+        return f"Speed sets no such limit: {measured}."
+    return f"Not by speed alone: {measured}; not shown to be faster: {in_words(others)}."
 
 
-def _of_the_loop(cell: Cell) -> str:
-    shown = told(format_ratio(cell.speed.ratio), cell.speed.ratio, cell.speed)
-    return f"{shown} ({cell.name}, T={_length(cell.full):,})"
+def _at(cells: Sequence[Cell]) -> str:
+    return "at " + in_words(list(dict.fromkeys(f"T={_length(cell.full):,}" for cell in cells)))
 
 
 def _price(cells: Sequence[Cell]) -> str:
     """Say what grows instead: the wait for the first training step and the memory, and with them the break-even."""
-    waits = "; ".join(
-        f"{cell.name} {_wait(cell.near)} at T={_length(cell.near):,}, {_wait(cell.full)} at T={_length(cell.full):,}"
-        for cell in cells
+    near, far = (
+        in_words([_wait(row) for row in rows]) for rows in zip(*((c.near, c.full) for c in cells), strict=True)
     )
-    memory = ", ".join(f"{cell.name} {_memory(cell.full) / _memory(cell.loop):.0f}×" for cell in cells)
-    evens = ", ".join(f"{cell.name} after {pays_text(*_costs(cell.loop, cell.full))}" for cell in cells)
+    memory = in_words([f"{_memory(cell.full) / _memory(cell.loop):.0f}×" for cell in cells])
+    evens = [break_even(*_costs(cell.loop, cell.full)) for cell in cells]
+    pays = in_words([told(f"{even.value:,.0f}", even.value, even) if even else "never" for even in evens])
     return (
-        f"But the wait for the first training step grows with T ({waits}), and so does the memory of the process (to "
-        f"{memory} the loop's), so that unrolling pays only where many training steps follow ({evens})."
+        f"But the wait for the first training step grows ({near} at about {ADVISED} time steps, {far} {_at(cells)}), "
+        f"and so does the memory of the process ({memory} the loop's), so that it pays only after many training steps "
+        f"({pays})."
     )
 
 
