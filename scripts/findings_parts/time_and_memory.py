@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from kerasunroll.data import open_source
+from kerasunroll.display.colours import COLOURS
 from kerasunroll.measurement.planning.plan import Plan, source_facts
 from kerasunroll.measurement.statistics.intervals import mean_interval
 from kerasunroll.report.rows import READY, Row
@@ -227,8 +229,18 @@ def _learning_table(learned: Sequence[Mapping[str, Any]]) -> str:
     return paragraphs(markdown_table(("gradient", "validation loss", "seeds"), lines), note, trained_where(learned))
 
 
+FAMILIES: Final[Mapping[str, Callable[[Point], bool]]] = {
+    "Keras": lambda point: point.name in ("loop", "full"),
+    "k time steps per iteration": lambda point: point.name.startswith("k"),
+    "own-loop": lambda point: point.name == "own-loop",
+    "own-loop, recompute": lambda point: "recompute" in point.name,
+    "own-loop, truncate": lambda point: "truncate" in point.name,
+}
+"""How the ways are grouped in the picture: by colour; a label then needs the number alone."""
+
+
 def _draw(known: Sequence[Point]) -> Figure:
-    figure = Figure(figsize=(10.5, 4.6), dpi=100, layout="constrained")
+    figure = Figure(figsize=(10.5, 5.0), dpi=100, layout="constrained")
     for axes, what, title in zip(
         figure.subplots(1, 2),
         ("tensors", "process"),
@@ -238,18 +250,25 @@ def _draw(known: Sequence[Point]) -> Figure:
         pairs = [(point.ratio, getattr(point, what) / 1e6) for point in known]
         best = sorted(pairs[at] for at in front(pairs))
         axes.plot([x for x, _ in best], [y for _, y in best], color="#6b6b6b", linewidth=1, drawstyle="steps-post")
-        for (x, y), point in zip(pairs, known, strict=True):
-            ends = point.row.against_loop
-            if ends:
-                axes.plot([ends.low, min(ends.high, 10 * x)], [y, y], color="#0072b2", linewidth=1)
-            axes.plot(x, y, "o", color="#0072b2" if (x, y) in best else "#9c9c9c")
-            axes.annotate(point.name, (x, y), xytext=(4, 4), textcoords="offset points", fontsize=7)
+        for colour, (family, belongs) in zip(COLOURS, FAMILIES.items(), strict=False):
+            members = [(pair, point) for pair, point in zip(pairs, known, strict=True) if belongs(point)]
+            for (x, y), point in members:
+                ends = point.row.against_loop
+                if ends:
+                    axes.plot([ends.low, min(ends.high, 10 * x)], [y, y], color=colour, linewidth=1, alpha=0.4)
+                label = point.name.rpartition(" ")[2]
+                axes.annotate(label, (x, y), xytext=(4, 4), textcoords="offset points", fontsize=8, color=colour)
+            axes.plot([x for (x, _), _ in members], [y for (_, y), _ in members], "o", color=colour, label=family)
         axes.set_xlabel("time of a training step, over the loop's")
-        axes.set_ylabel("MB")
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:g} MB"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_title(f"{title}: lower left is better", fontsize=10, loc="left")
-        axes.set_xlim(left=0)
-        axes.set_ylim(bottom=0)
+        axes.set_xlim(left=0.4)
         axes.grid(alpha=0.3)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
     return figure
 
 
