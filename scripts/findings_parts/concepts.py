@@ -12,7 +12,7 @@ from kerasunroll.units import format_bytes, format_count, format_seconds
 from . import layers, time_steps
 from .claims import memory_text, pays_text, ratio_text, seconds_text
 from .page import markdown_table, paragraphs
-from .runs import Part, command_of, loaded
+from .runs import Part, loaded
 from .time_steps import known_costs
 
 Column = Callable[[Run, Row], str]
@@ -116,8 +116,8 @@ def blocks(runs: Path, images: Path) -> dict[str, str]:  # noqa: ARG001
         shown = [(found[run], row) for run in table.runs if run in found for row in table.rows(found[run])]
         if shown and all(run in found for run in table.runs):
             lines = [[COLUMNS[column](run, row) for column in table.columns] for run, row in shown]
-            commands = " and ".join(f"`{command_of(found[run].plan)}`" for run in table.runs)
-            made[f"table: {name}"] = paragraphs(markdown_table(table.columns, lines), f"Measured by {commands}.")
+            command = f"`python scripts/findings.py --run {' '.join(table.runs)}`"
+            made[f"table: {name}"] = paragraphs(markdown_table(table.columns, lines), f"Measured by {command}.")
     return made
 
 
