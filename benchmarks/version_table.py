@@ -37,6 +37,7 @@ class Combination:
         python: String.
         lowest: Boolean. Whether every direct dependency is at its lowest version.
         nightly: Boolean. Whether Keras is exchanged for its development version.
+        allowed: String or `None`. How a warning of Keras's own begins that is no failure.
     """
 
     name: str
@@ -44,12 +45,18 @@ class Combination:
     python: str = "3.11"
     lowest: bool = False
     nightly: bool = False
+    allowed: str | None = None
 
 
 COMBINATIONS: Final = (
     Combination("oldest", lowest=True),
     Combination("tf2.18-keras3.9", ("tensorflow~=2.18.0", "keras~=3.9.0")),
-    Combination("tf2.19-keras3.10", ("tensorflow~=2.19.0", "keras~=3.10.0")),
+    # Keras 3.10 warns whenever a model of one input is called that was made from its config, as every loaded one is.
+    Combination(
+        "tf2.19-keras3.10",
+        ("tensorflow~=2.19.0", "keras~=3.10.0"),
+        allowed="The structure of `inputs` doesn't match the expected structure.",
+    ),
     Combination("tf2.20-keras3.11-python3.13", ("tensorflow~=2.20.0", "keras~=3.11.0"), python="3.13"),
     Combination("tf2.20-keras3.12", ("tensorflow~=2.20.0", "keras~=3.12.0")),
     Combination("tf2.20-keras3.13-numpy1.26", ("tensorflow~=2.20.0", "keras~=3.13.0", "numpy~=1.26.0")),
@@ -57,7 +64,8 @@ COMBINATIONS: Final = (
     Combination("newest", ("tensorflow~=2.21.0", "keras~=3.15.0")),
     Combination("newest-python3.12", ("tensorflow~=2.21.0", "keras~=3.15.0"), python="3.12"),
     Combination("newest-python3.13", ("tensorflow~=2.21.0", "keras~=3.15.0"), python="3.13"),
-    Combination("keras-nightly", ("tensorflow~=2.21.0",), nightly=True),
+    # With its development version Keras warns whenever a mask stops at a recurrent layer.
+    Combination("keras-nightly", ("tensorflow~=2.21.0",), nightly=True, allowed="Layer '"),
 )
 
 
@@ -111,8 +119,7 @@ def _uv_pip(command: str, python: Path, *arguments: str) -> None:
 
 def tried(combination: Combination, python: Path) -> Result:
     """Run the tests in an environment."""
-    # With its development version Keras warns whenever a mask stops at a recurrent layer.
-    allowed = ["-W", "ignore:Layer '"] if combination.nightly else []
+    allowed = ["-W", f"ignore:{combination.allowed}"] if combination.allowed else []
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         # Other runs of pytest on this machine clear away its usual folder.
