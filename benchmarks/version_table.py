@@ -58,7 +58,12 @@ COMBINATIONS: Final = (
         allowed="The structure of `inputs` doesn't match the expected structure.",
     ),
     Combination("tf2.20-keras3.11-python3.13", ("tensorflow~=2.20.0", "keras~=3.11.0"), python="3.13"),
-    Combination("tf2.20-keras3.12", ("tensorflow~=2.20.0", "keras~=3.12.0")),
+    # pyproject.toml lets this one pass where Keras is its origin; `pytest.warns` gives it on as if a test were.
+    Combination(
+        "tf2.20-keras3.12",
+        ("tensorflow~=2.20.0", "keras~=3.12.0"),
+        allowed="__array__ implementation doesn't accept a copy keyword",
+    ),
     Combination("tf2.20-keras3.13-numpy1.26", ("tensorflow~=2.20.0", "keras~=3.13.0", "numpy~=1.26.0")),
     Combination("tf2.21-keras3.14", ("tensorflow~=2.21.0", "keras~=3.14.0")),
     Combination("newest", ("tensorflow~=2.21.0", "keras~=3.15.0")),
