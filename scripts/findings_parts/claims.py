@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from kerasunroll.measurement.records.environment import Environment
 from kerasunroll.report.rows import Row
 from kerasunroll.report.verdict.costs import Cost, break_even
-from kerasunroll.units import format_bytes, format_ratio, format_seconds
+from kerasunroll.units import format_bytes, format_ends, format_ratio, format_seconds
 
 NARROW: Final = 0.05
 WIDE_MARK: Final = "≈"
@@ -46,8 +46,8 @@ def ratio_text(row: Row) -> str:
     found = row.against_loop
     if found is None:
         return NOTHING
-    high = f"{found.high:.2f}" if math.isfinite(found.high) else "no limit"
-    return told(f"{format_ratio(found.ratio)} ({found.low:.2f} to {high})", found.ratio, found)
+    ends = format_ends(found.low, found.high) if math.isfinite(found.high) else f"{found.low:.2f} to no limit"
+    return told(f"{format_ratio(found.ratio)} ({ends})", found.ratio, found)
 
 
 def seconds_text(row: Row, figure: str) -> str:

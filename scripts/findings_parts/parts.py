@@ -5,14 +5,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from . import concepts, deployment, gradients, kept, kernels, layers, time_and_memory, time_steps, who_unrolls
+from . import advice, concepts, deployment, gradients, kept, kernels, layers, time_and_memory, time_steps, who_unrolls
 from .page import IMAGES, filled, from_the_top
 from .runs import MINUTES, Run, carried_out
 
-PARTS: Final = tuple(
-    module.PART
-    for module in (time_steps, who_unrolls, layers, gradients, time_and_memory, deployment, concepts, kernels)
-)
+_MODULES: Final = (advice, time_steps, who_unrolls, layers, gradients, time_and_memory, deployment, concepts, kernels)
+PARTS: Final = tuple(module.PART for module in _MODULES)
 RUNS: Final[dict[str, Run]] = {run.name: run for part in PARTS for run in part.runs}
 KEPT: Final = "data/findings"
 DEPLOYMENT: Final = "data/deployment.tar.xz"

@@ -145,7 +145,7 @@ def test_every_mark_has_what_is_written_there():
     assert set(marks) == set(concepts.TABLES)
     sections = set(re.findall(r"<!-- part: ([\w-]+) -->", (DOCS / "findings.md").read_text(encoding="utf-8")))
     elsewhere = {concepts.PART, kernels.PART}
-    assert sections == {part.name for part in parts.PARTS if part not in elsewhere} | {"advice"}
+    assert sections == {part.name for part in parts.PARTS if part not in elsewhere}
     assert "<!-- part: kernels -->" in (DOCS / "kernels.md").read_text(encoding="utf-8")
 
 
