@@ -18,7 +18,7 @@ DEPLOYMENT: Final = "data/deployment.tar.xz"
 
 def chosen(names: Sequence[str]) -> list[Run]:
     """Return the runs of parts, or single runs, by their names; all without a name."""
-    by_part = {part.name: part.runs for part in PARTS if part.runs} | {name: (run,) for name, run in RUNS.items()}
+    by_part = {name: (run,) for name, run in RUNS.items()} | {part.name: part.runs for part in PARTS if part.runs}
     if unknown := [name for name in names if name not in by_part]:
         sys.exit(f"There is no part {', '.join(unknown)}. Expected one of {', '.join(by_part)}.")
     return [run for run in RUNS.values() if not names or any(run in by_part[name] for name in names)]

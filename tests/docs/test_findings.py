@@ -284,6 +284,8 @@ def test_the_pages_are_what_was_kept():
 def test_parts_are_chosen_by_name():
     assert [run.name for run in parts.chosen(["layers"])] == ["layers-lstm", "layers-simple_rnn"]
     assert [run.name for run in parts.chosen([LSTM])] == [LSTM]
+    # A part that is called as one of its runs means all of them.
+    assert [run.name for run in parts.chosen(["time-and-memory"])] == ["time-and-memory", "truncation"]
     assert [run.name for run in parts.chosen([])] == list(parts.RUNS)
     with pytest.raises(SystemExit, match="There is no part laiers"):
         parts.chosen(["laiers"])
